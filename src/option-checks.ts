@@ -1,0 +1,132 @@
+import { fileURLToPath } from 'node:url';
+import { inspect, types } from 'node:util';
+import { OptionError } from './errors.js';
+
+/** Turns what the user gave into what the rest of the code uses, or throws an OptionError that says what was expected. */
+export type Check<T> = (value: unknown, name: string) => T;
+
+/** Node fires a timer longer than this at once. Also the largest delay and timeout in ms, nearly 25 days. */
+export const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** An OptionError in the one style: what was expected of which option, and what it got instead. */
+export function expected(name: string, what: string, value: unknown, got = describe(value)): OptionError {
+  return new OptionError(`Expected \`${name}\` to be ${what}, got ${got}`);
+}
+
+/** A whole number, `min` or greater. */
+export function wholeNumber(min: number): Check<number> {
+  return (value, name) => {
+    if (Number.isSafeInteger(value) && typeof value === 'number' && value >= min) return value;
+    throw expected(name, `a whole number, ${min} or greater`, value);
+  };
+}
+
+/** A positive number of ms that a timer can hold. */
+export function milliseconds(value: unknown, name: string): number {
+  if (typeof value !== 'number' || !(value > 0))
+    throw expected(name, 'a positive number of milliseconds', value);
+  if (value > MAX_TIMER_MS) throw expected(name, `at most ${MAX_TIMER_MS} milliseconds`, value);
+  return value;
+}
+
+/** `true` or `false`. */
+export function boolean(value: unknown, name: string): boolean {
+  if (typeof value === 'boolean') return value;
+  throw expected(name, '`true` or `false`', value);
+}
+
+/** One of a few strings. */
+export function oneOf<const T extends string>(...choices: readonly T[]): Check<T> {
+  return (value, name) => {
+    const choice = choices.find((candidate) => candidate === value);
+    if (choice !== undefined) return choice;
+    throw expected(name, choices.map((candidate) => `\`'${candidate}'\``).join(' or '), value);
+  };
+}
+
+/** Any function; what it takes and returns can't be known before it is called. */
+export function isFunction(value: unknown): value is (...args: unknown[]) => unknown {
+  return typeof value === 'function';
+}
+
+/** An object, no array and no function. */
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A string the system takes as an argument or a path: not empty, without NUL. */
+export function isPlainText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && !value.includes('\0');
+}
+
+/** A path; a `file:` URL (of any realm, so not by `instanceof`) becomes one. */
+export function path(value: unknown, name: string): string {
+  if (isPlainText(value)) return value;
+  if (isFileUrl(value)) {
+    try {
+      return fileURLToPath(value.href);
+    } catch (error) {
+      throw expected(name, 'a path or a `file:` URL', value, `${value.href}: ${String(error)}`);
+    }
+  }
+  throw expected(name, 'a path or a `file:` URL', value);
+}
+
+/** A URL object whose scheme is `file:`. */
+export function isFileUrl(value: unknown): value is { readonly href: string } {
+  return isRecord(value) && value.protocol === 'file:' && typeof value.href === 'string';
+}
+
+/**
+ * Rejects the first of `names` that is not in `known`, with the known name it most looks like, if any.
+ * `prefix` is put before names in the message, such as `retries.`.
+ */
+export function rejectUnknown(names: readonly string[], known: readonly string[], prefix = ''): void {
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  const meant = nearest(unknown, known);
+  const hint = meant === undefined ? '' : `; did you mean \`${prefix}${meant}\`?`;
+  throw new OptionError(`Unknown option \`${prefix}${unknown}\`${hint}`);
+}
+
+/** A value in a message: simple ones as they are with their type, the insides of others (and their secrets) never. */
+export function describe(value: unknown): string {
+  if (value === undefined || value === null) return `\`${value}\``;
+  if (typeof value === 'object') {
+    if (types.isPromise(value)) return 'a Promise';
+    return Array.isArray(value) ? 'an array' : 'an object';
+  }
+  if (typeof value === 'function' || typeof value === 'symbol') return `a ${typeof value}`;
+  const short = typeof value === 'string' && value.length > 100 ? `${value.slice(0, 100)}…` : value;
+  return `\`${inspect(short)}\` (${typeof value})`;
+}
+
+function nearest(name: string, known: readonly string[]): string | undefined {
+  const typed = name.toLowerCase();
+  let best: string | undefined;
+  let bestDistance = 4;
+  for (const candidate of known) {
+    const lower = candidate.toLowerCase();
+    const isBeginning = typed.length >= 4 && lower.startsWith(typed);
+    const distance = isBeginning ? 1 : editDistance(typed, lower);
+    if (distance < bestDistance && distance < Math.max(typed.length, lower.length) / 2) {
+      best = candidate;
+      bestDistance = distance;
+    }
+  }
+  return best;
+}
+
+/** Levenshtein's distance, one row at a time. */
+function editDistance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, column) => column);
+  for (let i = 0; i < from.length; i++) {
+    const next = [i + 1];
+    for (let j = 0; j < to.length; j++) {
+      const change = (row[j] ?? 0) + (from[i] === to[j] ? 0 : 1);
+      next.push(Math.min(change, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[to.length] ?? 0;
+}
