@@ -1,0 +1,3 @@
+'use strict';
+// For pools that call the function a module exports: piscina, tinypool.
+module.exports = require('../../work/functions.cjs').workOfEnvironment();
