@@ -1,0 +1,53 @@
+/**
+ * What a job is told besides itself. One small object an attempt; the AbortSignal and the bound `progress` are made
+ * only for those who ask.
+ */
+
+/** What a context needs of the runner. */
+export interface ContextHost {
+  readonly id: number;
+  readonly local: unknown;
+  /** Sends progress of a job. */
+  progress(index: number, data: unknown): void;
+}
+
+export class Context {
+  readonly #host: ContextHost;
+  #controller: AbortController | undefined;
+  #reason: { readonly value: unknown } | undefined;
+  readonly index: number | undefined;
+  readonly attempt: number | undefined;
+
+  constructor(host: ContextHost, index: number | undefined, attempt: number | undefined) {
+    this.#host = host;
+    this.index = index;
+    this.attempt = attempt;
+  }
+
+  get id(): number {
+    return this.#host.id;
+  }
+
+  get local(): unknown {
+    return this.#host.local;
+  }
+
+  /** Fires when the run is stopped at once or the attempt is over its time. */
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#reason !== undefined) this.#controller.abort(this.#reason.value);
+    return this.#controller.signal;
+  }
+
+  get progress(): (data: unknown) => void {
+    return (data) => {
+      if (this.index !== undefined) this.#host.progress(this.index, data);
+    };
+  }
+
+  /** Fires the signal, now or when somebody first looks at it. */
+  static fire(context: Context, reason: unknown): void {
+    context.#reason ??= { value: reason };
+    context.#controller?.abort(reason);
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * Time, as the rest of the house may have it: handed in, so that tests bring their own, and taken once when the module
+ * loads, so that a user's fake timers or a mocked Date don't stop a run.
+ */
+
+const { setTimeout: setTimer, clearTimeout: clearTimer, setImmediate: setSoon } = globalThis;
+const monotonic = globalThis.performance.now.bind(globalThis.performance);
+const epoch = Date.now;
+
+/** A timer that was set and can be cleared. */
+export type Timer = ReturnType<typeof setTimeout>;
+
+/** A clock with its timers. */
+export interface Clock {
+  /** Monotonic milliseconds, with a fraction. */
+  now(): number;
+  /** Milliseconds since 1970. */
+  epoch(): number;
+  /** Calls back once after so many milliseconds. */
+  after(ms: number, callback: () => void): Timer;
+  clear(timer: Timer | undefined): void;
+  /** Calls back after what has arrived by now was handled. */
+  soon(callback: () => void): void;
+}
+
+/** The real one. */
+export const systemClock: Clock = {
+  now: monotonic,
+  epoch,
+  after: (ms, callback) => setTimer(callback, ms),
+  clear: (timer) => clearTimer(timer),
+  soon: (callback) => {
+    setSoon(callback);
+  },
+};

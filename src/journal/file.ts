@@ -1,0 +1,178 @@
+import { constants } from 'node:fs';
+import { dirname } from 'node:path';
+import { JournalError } from '../errors.js';
+import type { JournalIo } from './io.js';
+import { ioError } from './io.js';
+
+/** Bytes of the buffer that texts are encoded in; a longer text gets one of its own. */
+const BUFFER = 1024 * 1024;
+
+/**
+ * The end of the file, where lines are appended.
+ *
+ * Always holds: what is before `end` is whole lines. A write that fails midway is cut off again at once, or, where even
+ * that fails, before the next write, so that no piece of a line is ever followed by another line.
+ *
+ * What `append` has written is in the system's cache: it survives the death of this process, SIGKILL included. Forcing it
+ * onto the disk is for the death of the machine.
+ */
+export class JournalFile {
+  readonly fd: number;
+  readonly #path: string;
+  readonly #io: JournalIo;
+  readonly #fsync: number | boolean;
+  readonly #buffer = Buffer.allocUnsafeSlow(BUFFER);
+  #end = 0;
+  #isRagged = false;
+  /** Whether something was written that no fsync has covered. */
+  #isUnsynced = false;
+  #isSyncing = false;
+  #isClosed = false;
+  #timer: NodeJS.Timeout | undefined;
+  /** What an fsync in the background failed with, for the next call to report. */
+  #failure: Error | undefined;
+
+  /**
+   * Opens the file for reading and appending, and creates it where there is none.
+   *
+   * @throws JournalError if it can't be opened, or is not a regular file
+   */
+  constructor(path: string, fsync: number | boolean, io: JournalIo) {
+    this.#path = path;
+    this.#fsync = fsync;
+    this.#io = io;
+    this.fd = this.#open();
+  }
+
+  /** Cuts the file off: what comes behind is a torn line, or nothing. */
+  startAt(end: number): void {
+    this.#end = end;
+    try {
+      this.#io.ftruncateSync(this.fd, end);
+    } catch (error) {
+      throw ioError(`cut the torn last line off the journal ${this.#path}`, error);
+    }
+  }
+
+  /**
+   * Writes whole lines in one call, or in as many as the system wants.
+   *
+   * @throws JournalError if they could not be written, all of them; what was there before still is
+   */
+  append(text: string): void {
+    if (this.#isClosed) throw new JournalError(`The journal ${this.#path} is closed.`);
+    this.#throwFailure();
+    const isShort = text.length * 3 <= BUFFER;
+    const bytes = isShort ? this.#buffer.subarray(0, this.#buffer.write(text, 0, 'utf8')) : Buffer.from(text);
+    try {
+      if (this.#isRagged) this.#cutOff();
+      this.#writeAll(bytes);
+    } catch (error) {
+      throw ioError(`write to the journal ${this.#path}`, error);
+    }
+    this.#isUnsynced = true;
+    if (this.#fsync === true) this.#sync();
+    else this.#syncSoon();
+  }
+
+  /** Makes the name of a new file as durable as its contents are going to be. */
+  syncFolder(): void {
+    if (this.#fsync === false || process.platform === 'win32') return;
+    let folder: number | undefined;
+    try {
+      folder = this.#io.openSync(dirname(this.#path), constants.O_RDONLY);
+      this.#io.fdatasyncSync(folder);
+    } catch {
+      // Not every file system can do this to a folder, and not every user may read it: then the name is up to the system.
+    } finally {
+      if (folder !== undefined) this.#io.closeSync(folder);
+    }
+  }
+
+  /** Forces everything onto the disk (unless `fsync` is false) and closes the file. A second call does nothing. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    try {
+      if (this.#fsync !== false && this.#isUnsynced) this.#sync();
+      this.#throwFailure();
+    } finally {
+      // While an fsync is under way its descriptor must not be given to another file.
+      if (!this.#isSyncing) this.#io.closeSync(this.fd);
+    }
+  }
+
+  #open(): number {
+    let fd: number | undefined;
+    try {
+      fd = this.#io.openSync(this.#path, 'a+', 0o666);
+      if (this.#io.fstatSync(fd).isFile()) return fd;
+    } catch (error) {
+      throw ioError(`open the journal ${this.#path}`, error);
+    }
+    this.#io.closeSync(fd);
+    throw new JournalError(
+      `The journal ${this.#path} must be a regular file, not a device, a pipe or a socket.`,
+    );
+  }
+
+  #writeAll(bytes: Buffer): void {
+    try {
+      for (let written = 0; written < bytes.length; ) {
+        written += this.#io.writeSync(this.fd, bytes, written, bytes.length - written);
+      }
+    } catch (error) {
+      this.#isRagged = true;
+      this.#tryCutOff();
+      throw error;
+    }
+    this.#end += bytes.length;
+  }
+
+  #tryCutOff(): void {
+    try {
+      this.#cutOff();
+    } catch {
+      // `#isRagged` stays true: the next write tries again first, and a next run takes it for a torn line.
+    }
+  }
+
+  #cutOff(): void {
+    this.#io.ftruncateSync(this.fd, this.#end);
+    this.#isRagged = false;
+  }
+
+  #sync(): void {
+    this.#isUnsynced = false;
+    try {
+      this.#io.fdatasyncSync(this.fd);
+    } catch (error) {
+      throw ioError(`force the journal ${this.#path} onto the disk`, error);
+    }
+  }
+
+  /** In the background, since the manager has workers to feed; on a timer, since the next write may be hours away. */
+  #syncSoon(): void {
+    if (typeof this.#fsync !== 'number' || this.#timer !== undefined) return;
+    this.#timer = setTimeout(() => this.#syncNow(), this.#fsync).unref();
+  }
+
+  #syncNow(): void {
+    this.#isSyncing = true;
+    this.#isUnsynced = false;
+    this.#io.fdatasync(this.fd, (error) => {
+      this.#isSyncing = false;
+      this.#timer = undefined;
+      if (error !== null) this.#failure ??= error;
+      if (this.#isClosed) this.#io.closeSync(this.fd);
+      else if (this.#isUnsynced) this.#syncSoon();
+    });
+  }
+
+  #throwFailure(): void {
+    const failure = this.#failure;
+    this.#failure = undefined;
+    if (failure !== undefined) throw ioError(`force the journal ${this.#path} onto the disk`, failure);
+  }
+}

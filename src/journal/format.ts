@@ -1,0 +1,144 @@
+import { win32 } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { errorToWire } from '../error-wire.js';
+import { JournalError } from '../errors.js';
+import type { JournalCrash, JournalRecord, JournalRetry } from './types.js';
+import { valueField } from './values.js';
+
+/** What every journal begins with. */
+export const MAGIC = '{"type":"threadfactory-journal"';
+
+/** Of the format: it changes when a reader of the old one would misunderstand the new one. */
+export const VERSION = 1;
+
+/** The fields of a line. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** The first line. */
+export interface Header {
+  readonly version: number;
+  /** The file name of the module that holds the functions, without its folder. */
+  readonly module: string;
+  /** Whether jobs are named by a key, not by position and hash. */
+  readonly keyed: boolean;
+  /** Epoch milliseconds. */
+  readonly createdAt: number;
+}
+
+/** The header's line. Of the module only the file name is kept: a folder may move, and paths are nobody's business. */
+export function headerLine(module: string, keyed: boolean): string {
+  const fields = { version: VERSION, module: fileNameOf(module), keyed, createdAt: Date.now() };
+  return `${MAGIC},${JSON.stringify(fields).slice(1)}\n`;
+}
+
+/** The last part of a path, of this system or another, or of a `file:` URL. */
+export function fileNameOf(module: string): string {
+  const path = module.startsWith('file:') ? fileURLToPath(module) : module;
+  return win32.basename(path);
+}
+
+/**
+ * The header in the fields of a first line.
+ *
+ * @throws JournalError for a newer version, or for one that is damaged
+ */
+export function readHeader(fields: Fields, path: string): Header {
+  const { version, module, keyed, createdAt } = fields;
+  if (typeof version === 'number' && version > VERSION) {
+    throw new JournalError(
+      `The journal ${path} was written by a newer version of threadfactory (format ${version}; this one reads ` +
+        `format ${VERSION}). Update threadfactory, or choose another path.`,
+      { line: 1 },
+    );
+  }
+  const isNumbered = typeof version === 'number' && typeof createdAt === 'number';
+  if (!isNumbered || typeof module !== 'string' || typeof keyed !== 'boolean') {
+    throw damagedHeader(path, 'fields are missing');
+  }
+  return { version, module, keyed, createdAt };
+}
+
+/** For a first line that is a header, but one that can't be read. */
+export function damagedHeader(path: string, reason: string): JournalError {
+  return new JournalError(
+    `Line 1 of the journal ${path}, its header, can not be read: ${reason}. ` +
+      'Restore the file from a copy, or choose another path.',
+    { line: 1 },
+  );
+}
+
+/** For any other line that can't be read, unless it is the last one. */
+export function damagedLine(path: string, line: number, cause: unknown): JournalError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new JournalError(
+    `Line ${line} of the journal ${path} can not be read: ${reason}. A crash damages the last line alone, so this ` +
+      'happened later. Delete that line and start again: its job runs once more, all others stay recorded.',
+    { line, cause },
+  );
+}
+
+/**
+ * The identity of the job as every line about it has it: its position, and its key or the hash of its value.
+ *
+ * @param name `key` or `hash`
+ * @param value of a hash: nothing that JSON would escape
+ */
+export function identity(index: number, name: 'key' | 'hash', value: string): string {
+  return `"index":${number(index)},"${name}":${name === 'hash' ? `"${value}"` : JSON.stringify(value)}`;
+}
+
+/** One settled job: who it is, how it was run, and what came of it last, since that may be long. */
+export function settledLine(record: JournalRecord, who: string): string {
+  const { outcome, attempt, id, startedAt, duration, machine } = record;
+  const isCompleted = !('error' in outcome);
+  const where = machine === undefined ? '' : `,"machine":${JSON.stringify(machine)}`;
+  const what = isCompleted ? valueField('result', outcome.result) : valueField('error', errorToWire(outcome.error));
+  return (
+    `{"type":"${isCompleted ? 'completed' : 'failed'}",${who},"attempt":${number(attempt)},"id":${number(id)}${where},` +
+    `"startedAt":${epochText(startedAt)},"duration":${microsecondText(duration)}${what}}\n`
+  );
+}
+
+let lastEpoch = -1;
+let lastEpochText = '';
+
+/** Small jobs begin by the hundred in one millisecond, and writing such a number takes as long as half a hash. */
+function epochText(epoch: number): string {
+  if (epoch !== lastEpoch) {
+    lastEpoch = epoch;
+    lastEpochText = number(Math.round(epoch));
+  }
+  return lastEpochText;
+}
+
+/** `''`, `'.001'` … `'.999'`. */
+const THOUSANDTHS = Array.from({ length: 1000 }, (_, i) => String(i / 1000).slice(1));
+
+/** Milliseconds to three decimals; v8 writes a small whole number many times faster than a fraction. */
+function microsecondText(milliseconds: number): string {
+  const microseconds = Math.round(milliseconds * 1000);
+  if (!(microseconds >= 0 && microseconds < 2 ** 31)) return number(microseconds / 1000);
+  const thousandths = microseconds % 1000;
+  return `${(microseconds - thousandths) / 1000}${THOUSANDTHS[thousandths]}`;
+}
+
+/** A failed attempt that is going to be followed by another one. */
+export function retryLine(retry: JournalRetry, who: string): string {
+  const { attempt, id, delay } = retry;
+  const error = valueField('error', errorToWire(retry.error));
+  return (
+    `{"type":"retry",${who},"attempt":${number(attempt)},"id":${number(id)},` +
+    `"at":${Date.now()},"delay":${number(delay)}${error}}\n`
+  );
+}
+
+/** The end of a worker that was not asked to end. */
+export function crashLine(crash: JournalCrash): string {
+  const { id, pid, code, signal, jobs } = crash;
+  return `${JSON.stringify({ type: 'crash', id, pid, at: Date.now(), code, signal, jobs })}\n`;
+}
+
+/** JSON has no other numbers, and a line with `NaN` in it would be damage. */
+function number(value: number): string {
+  return Number.isFinite(value) ? `${value}` : '0';
+}

@@ -1,0 +1,149 @@
+import { JournalError } from '../errors.js';
+import type { Fields } from './format.js';
+import { jobHash } from './hash.js';
+import { KeyOffsets, PositionOffsets } from './offsets.js';
+
+/** How jobs are told apart, and where in the file what is recorded of them begins. */
+export interface JobIndex {
+  /** How many completed jobs the lines loaded so far tell of. */
+  readonly completed: number;
+  /**
+   * Takes note of a `completed` or `failed` line that begins at `offset`, which is never 0.
+   *
+   * @throws TypeError if the line does not say which job it is about
+   */
+  load(fields: Fields, offset: number): void;
+  /**
+   * The recorded line of a job that completed; undefined for one that has to run.
+   *
+   * @param read gives the fields of the line at an offset
+   * @throws JournalError as `Journal.recall` does
+   */
+  recall(index: number, job: unknown, read: (offset: number) => Fields): Fields | undefined;
+  /** The fields by which a line says which job it is about, as JSON without braces. */
+  identify(index: number, job: unknown): string;
+}
+
+/** Two jobs of one list have the same key. */
+export class DuplicateKeyError extends JournalError {
+  readonly duplicate = true;
+  readonly key: string;
+
+  constructor(key: string, index: number) {
+    super(
+      `Two jobs have the key ${JSON.stringify(key)}; job ${index} is the second. \`key\` must return a different ` +
+        'string for each job, or what is recorded of one would be taken for the other.',
+    );
+    this.key = key;
+  }
+}
+
+/** Without a key a job is its position, and its value has to be the recorded one: a hash of it tells. */
+export class PositionedJobs implements JobIndex {
+  readonly #path: string;
+  /** Of a job's completed line, or minus that of its last failed one. */
+  readonly #offsets = new PositionOffsets();
+  #completed = 0;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  get completed(): number {
+    return this.#completed;
+  }
+
+  load(fields: Fields, offset: number): void {
+    const { type, index, hash } = fields;
+    if (!isIndex(index)) throw new TypeError('its index is not a position');
+    if (typeof hash !== 'string') throw new TypeError('its hash is not a string');
+    const isNew = this.#offsets.get(index) <= 0;
+    if (type === 'completed') {
+      if (isNew) this.#completed++;
+      this.#offsets.set(index, offset);
+    } else if (isNew) {
+      this.#offsets.set(index, -offset);
+    }
+  }
+
+  recall(index: number, job: unknown, read: (offset: number) => Fields): Fields | undefined {
+    const offset = this.#offsets.get(index);
+    if (offset === 0) return undefined;
+    const fields = read(Math.abs(offset));
+    if (fields.hash !== jobHash(job)) throw this.#changed(index);
+    return offset > 0 ? fields : undefined;
+  }
+
+  identify(index: number, job: unknown): string {
+    return `"index":${index},"hash":"${jobHash(job)}"`;
+  }
+
+  #changed(index: number): JournalError {
+    return new JournalError(
+      `The list of jobs is not the one that the journal ${this.#path} was written for: job ${index} (counted from 0) ` +
+        'is another one than the recorded one. For a new list choose another path or delete the journal. For a list ' +
+        'that changes between runs give the option `key`, which names a job by what it is, and begin a new journal.',
+    );
+  }
+}
+
+/** In place of an offset: a job of this run has that key. */
+const TAKEN = 0;
+
+/** With a key a job is its key, wherever it stands in the list. */
+export class KeyedJobs implements JobIndex {
+  readonly #key: (job: unknown) => string;
+  readonly #offsets = new KeyOffsets();
+
+  constructor(key: (job: unknown) => string) {
+    this.#key = key;
+  }
+
+  get completed(): number {
+    return this.#offsets.size;
+  }
+
+  load(fields: Fields, offset: number): void {
+    const { type, key } = fields;
+    if (typeof key !== 'string' || key === '') throw new TypeError('its key is not a string');
+    if (type === 'completed') this.#offsets.set(key, offset);
+  }
+
+  recall(index: number, job: unknown, read: (offset: number) => Fields): Fields | undefined {
+    const key = this.#keyOf(index, job);
+    const offset = this.#offsets.get(key);
+    if (offset === TAKEN) throw new DuplicateKeyError(key, index);
+    this.#offsets.set(key, TAKEN);
+    return offset === undefined ? undefined : read(offset);
+  }
+
+  identify(index: number, job: unknown): string {
+    const key = this.#keyOf(index, job);
+    if (this.#offsets.get(key) !== TAKEN) {
+      throw new JournalError(
+        `\`key\` returned ${JSON.stringify(key)} for job ${index}, and something else before. It must always return the ` +
+          'same for one job: is it made of something that changes, or was the job changed meanwhile?',
+      );
+    }
+    return `"index":${index},"key":${JSON.stringify(key)}`;
+  }
+
+  #keyOf(index: number, job: unknown): string {
+    let key: unknown;
+    try {
+      key = this.#key(job);
+    } catch (cause) {
+      throw new JournalError(
+        `\`key\` threw for job ${index}: ${cause instanceof Error ? cause.message : cause}`,
+        { cause },
+      );
+    }
+    if (typeof key === 'string' && key !== '') return key;
+    const got = key === '' ? 'an empty one' : `${key === null ? 'null' : typeof key}`;
+    throw new JournalError(`Expected \`key\` to return a non-empty string for job ${index}, got ${got}`);
+  }
+}
+
+function isIndex(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
+}

@@ -1,0 +1,148 @@
+/** How to open a journal. */
+export interface JournalOptions {
+  /** The file; created where there is none. */
+  readonly path: string;
+  /** Path or `file:` URL of the module that holds the functions. Its file name goes into the header. */
+  readonly module: string;
+  /** Names a job by what it is. Without it a job is its position and a hash of its value. */
+  readonly key: ((job: unknown) => string) | undefined;
+  /** `true`: after every write. `false`: never. A number: in the background, at most so many ms after a write. */
+  readonly fsync: number | boolean;
+}
+
+/** One settled job. */
+export interface JournalRecord {
+  readonly index: number;
+  readonly job: unknown;
+  readonly outcome: { readonly result: unknown } | { readonly error: unknown };
+  readonly attempt: number;
+  /** The worker's number. */
+  readonly id: number;
+  /** Epoch milliseconds. */
+  readonly startedAt: number;
+  /** Milliseconds, kept to the microsecond. */
+  readonly duration: number;
+  /** Where it ran, if not here. */
+  readonly machine?: string | undefined;
+}
+
+/** A failed attempt that is going to be followed by another one. */
+export interface JournalRetry {
+  readonly index: number;
+  readonly job: unknown;
+  readonly attempt: number;
+  readonly id: number;
+  readonly error: unknown;
+  /** Milliseconds until the next attempt. */
+  readonly delay: number;
+}
+
+/** The end of a worker that was not asked to end. */
+export interface JournalCrash {
+  readonly id: number;
+  readonly pid: number | undefined;
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** The indices of the jobs it held. */
+  readonly jobs: readonly number[];
+}
+
+/** An open journal: what was recorded, and where to record. */
+export interface Journal {
+  /** How many completed jobs the file held when it was opened; more than are skipped where the list has become shorter. */
+  readonly recorded: number;
+
+  /**
+   * What is recorded of a job. Called once for each job, in list order, before the job is handed out.
+   *
+   * @returns its result, in a box since it may be undefined; or undefined for a job that has to run
+   * @throws JournalError if the list is another one than that of the journal (without a key); if the key is no string, is
+   *   empty, or threw; if another job has the same key (with `duplicate: true`). A job refused here is not to be recorded.
+   */
+  recall(index: number, job: unknown): { readonly result: unknown } | undefined;
+
+  /**
+   * Appends a line a settled job, all of them in one write.
+   *
+   * @throws JournalError if they can't be written: then none of them is recorded, unless the message is about one job's
+   *   value alone, and the rest is. What was recorded before stays so in every case, and another call tries again.
+   */
+  record(records: readonly JournalRecord[]): void;
+
+  /** Appends a line about a failed attempt. @throws JournalError as `record` does */
+  retry(line: JournalRetry): void;
+
+  /** Appends a line about a worker's end. @throws JournalError as `record` does */
+  crash(line: JournalCrash): void;
+
+  /**
+   * Forces all of it onto the disk unless `fsync` is false, gives up the lock and closes the file. Idempotent.
+   *
+   * @throws JournalError if the disk fails; closed it is all the same
+   */
+  close(): void;
+}
+
+/** What the lines about one job have in common. */
+export interface JobLine {
+  readonly index: number;
+  /** Only in a journal with keys. */
+  readonly key: string | undefined;
+  readonly attempt: number;
+  /** The worker's number. */
+  readonly id: number;
+}
+
+/** What the lines about a settled job have in common. */
+export interface SettledLine extends JobLine {
+  readonly machine: string | undefined;
+  /** Epoch milliseconds. */
+  readonly startedAt: number;
+  /** Milliseconds. */
+  readonly duration: number;
+}
+
+export interface HeaderLine {
+  readonly type: 'header';
+  readonly version: number;
+  /** The file name of the module that holds the functions. */
+  readonly module: string;
+  readonly keyed: boolean;
+  /** Epoch milliseconds. */
+  readonly createdAt: number;
+}
+
+export interface CompletedLine extends SettledLine {
+  readonly type: 'completed';
+  /** Decodes the result. Throws a JournalError if this version of Node can't read it. */
+  result(): unknown;
+}
+
+export interface FailedLine extends SettledLine {
+  readonly type: 'failed';
+  readonly error: Error;
+}
+
+export interface RetryLine extends JobLine {
+  readonly type: 'retry';
+  readonly error: Error;
+  /** Epoch milliseconds. */
+  readonly at: number;
+  /** Milliseconds until the next attempt. */
+  readonly delay: number;
+}
+
+export interface CrashLine {
+  readonly type: 'crash';
+  /** The worker's number. */
+  readonly id: number;
+  readonly pid: number | undefined;
+  /** Epoch milliseconds. */
+  readonly at: number;
+  readonly code: number | null;
+  readonly signal: string | null;
+  readonly jobs: readonly number[];
+}
+
+/** One line of a journal, for who reads it through. */
+export type JournalLine = HeaderLine | CompletedLine | FailedLine | RetryLine | CrashLine;

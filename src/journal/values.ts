@@ -1,0 +1,38 @@
+import { JournalError } from '../errors.js';
+import { exactJson } from '../plain-copy.js';
+import { deserialize, serialize } from '../serializer.js';
+
+/*
+ * A value in a line is one field: `"result":…` where JSON gives it back exactly, `"resultV8":"…"` (v8's serialiser, in
+ * base64) where it does not, and no field at all for undefined, which is what most functions return.
+ */
+
+/**
+ * The field of a value, with a comma in front; `''` for undefined.
+ *
+ * @throws what v8 throws for a value that can't be serialised, RangeError for one whose text no string can hold
+ */
+export function valueField(name: 'result' | 'error', value: unknown): string {
+  if (value === undefined) return '';
+  const json = exactJson(value);
+  if (json !== undefined) return `,"${name}":${json}`;
+  return `,"${name}V8":"${serialize(value).toString('base64')}"`;
+}
+
+/**
+ * The value that `valueField` wrote.
+ *
+ * @param fields the parsed line
+ * @throws JournalError without a line number if the bytes can't be read
+ */
+export function readValue(fields: Readonly<Record<string, unknown>>, name: 'result' | 'error'): unknown {
+  const encoded = fields[`${name}V8`];
+  if (encoded === undefined) return fields[name];
+  try {
+    return deserialize(Buffer.from(String(encoded), 'base64'));
+  } catch (cause) {
+    throw new JournalError(`its ${name} can not be read by this version of Node (${process.version})`, {
+      cause,
+    });
+  }
+}

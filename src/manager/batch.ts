@@ -1,0 +1,176 @@
+/**
+ * Jobs that travel together, and how many of them should.
+ *
+ * A message costs about 100 µs on each side whatever is in it, so tiny jobs travel by the thousand; but jobs in a batch
+ * can't move to an idle worker, so a batch is only ever as long as a time target. The rules were found by measuring
+ * (piscina-style one-a-message pools spend 20 to 60 µs a job) and by simulating skewed lists; each is named below.
+ */
+
+/** Milliseconds of work a batch aims at. */
+export const TARGET_MS = 25;
+/** No batch is larger: bigger messages only make bigger garbage. */
+export const MAX_BATCH = 2048;
+/** Bytes of a message above which larger batches got slower. */
+const MAX_BYTES = 64 * 1024;
+/** A batch is at most so many times the one before it on the same worker, so that one lucky job proves little. */
+const GROWTH = 8;
+
+/** Jobs taken from the queue together. Job `i` has index `indices[i]`, or `first + i` without `indices`. */
+export interface Parcel {
+  readonly first: number;
+  readonly jobs: readonly unknown[];
+  readonly indices?: readonly number[];
+}
+
+/**
+ * A parcel on its way to a worker or in it: which of its jobs were reported.
+ * Reports come in order where a worker runs one job at a time, so a count is enough until one comes out of order.
+ */
+export class Batch {
+  /** How many of its jobs have not been reported or given back. */
+  pending: number;
+  /** When the attempts under way began, by position; kept only where there is a `timeout`. */
+  readonly running = new Map<number, number>();
+  private count: number;
+  private inOrder = 0;
+  private done: Uint8Array | undefined;
+
+  /**
+   * @param seq its number on the wire
+   * @param parcel the jobs
+   * @param attempts their attempt numbers; absent where all are 1
+   */
+  constructor(
+    readonly seq: number,
+    readonly parcel: Parcel,
+    readonly attempts?: readonly number[],
+  ) {
+    this.count = parcel.jobs.length;
+    this.pending = this.count;
+  }
+
+  indexAt(position: number): number {
+    return this.parcel.indices?.[position] ?? this.parcel.first + position;
+  }
+
+  jobAt(position: number): unknown {
+    return this.parcel.jobs[position];
+  }
+
+  attemptAt(position: number): number {
+    return this.attempts?.[position] ?? 1;
+  }
+
+  /** Marks one job as reported; false if it already was, or was given back. */
+  report(position: number): boolean {
+    if (position >= this.count || position < this.inOrder || this.done?.[position] === 1) return false;
+    if (position === this.inOrder && this.done === undefined) {
+      this.inOrder += 1;
+    } else {
+      this.done ??= new Uint8Array(this.parcel.jobs.length);
+      this.done[position] = 1;
+    }
+    this.pending -= 1;
+    return true;
+  }
+
+  /** Takes the last `count` jobs off the batch. */
+  giveBack(count: number): Parcel {
+    const from = this.count - count;
+    const parcel = sliceParcel(this.parcel, from, this.count);
+    this.count = from;
+    this.pending -= count;
+    return parcel;
+  }
+
+  /** The first position that was not reported: where a worker that runs one job at a time is. */
+  get next(): number {
+    return this.inOrder;
+  }
+
+  /** Every position neither reported nor given back, in order. */
+  unreported(): number[] {
+    const positions: number[] = [];
+    for (let position = this.inOrder; position < this.count; position += 1) {
+      if (this.done?.[position] !== 1) positions.push(position);
+    }
+    return positions;
+  }
+}
+
+/** The part of a parcel from position `from` up to `to`. */
+export function sliceParcel(parcel: Parcel, from: number, to: number): Parcel {
+  const jobs = parcel.jobs.slice(from, to);
+  if (parcel.indices === undefined) return { first: parcel.first + from, jobs };
+  const indices = parcel.indices.slice(from, to);
+  return { first: indices[0] ?? parcel.first, jobs, indices };
+}
+
+/** What a batch's size depends on besides what was measured. */
+export interface Demand {
+  /** Jobs in the last batch this worker was given, 0 for its first. */
+  readonly last: number;
+  /** Jobs left to hand out, `Infinity` while nobody knows. */
+  readonly remaining: number;
+  /** Jobs the worker holds already. */
+  readonly held: number;
+}
+
+/** Decides how many jobs a worker gets. Pure: what it knows it was told by `observe`. */
+export class BatchSizer {
+  /** Recent milliseconds a job takes of a worker's time, weighing the slow ones more. */
+  private jobMs: number | undefined;
+  private longestMs = 0;
+  private jobBytes = 0;
+
+  constructor(
+    private readonly fixed: number | 'auto',
+    private readonly workers: number,
+    private readonly concurrency: number,
+  ) {}
+
+  /**
+   * @param count jobs measured together
+   * @param totalMs what they took, added up
+   * @param longestMs the longest of them
+   */
+  observe(count: number, totalMs: number, longestMs: number): void {
+    if (count === 0) return;
+    const sample = totalMs / count / this.concurrency;
+    const known = this.jobMs;
+    if (known === undefined) this.jobMs = sample;
+    else this.jobMs = sample > known ? 0.3 * known + 0.7 * sample : 0.7 * known + 0.3 * sample;
+    if (longestMs > this.longestMs) this.longestMs = longestMs;
+  }
+
+  /** @param bytes how large a message with `count` jobs or results was */
+  observeBytes(count: number, bytes: number): void {
+    const sample = bytes / Math.max(1, count);
+    this.jobBytes = sample > this.jobBytes ? sample : 0.7 * this.jobBytes + 0.3 * sample;
+  }
+
+  /** How many jobs a worker should be given now; 0 for none. */
+  size({ last, remaining, held }: Demand): number {
+    if (remaining <= 0) return 0;
+    // A waiting batch hides a round trip; near the end it would hide jobs behind a long one instead (SPEED, rule 2).
+    if (held >= this.concurrency && !this.worthQueueing(remaining)) return 0;
+    if (this.fixed !== 'auto') return this.fixed;
+    const fair = Math.ceil(remaining / (2 * this.workers));
+    const floor = Math.max(1, Math.min(this.concurrency - held, Math.ceil(remaining / this.workers)));
+    if (this.jobMs === undefined || last === 0) return floor;
+    const byTime = this.jobMs > 0 ? Math.floor(TARGET_MS / this.jobMs) : MAX_BATCH;
+    const byBytes = this.jobBytes > 0 ? Math.floor(MAX_BYTES / this.jobBytes) : MAX_BATCH;
+    return Math.max(floor, Math.min(byTime, byBytes, last * GROWTH, fair, MAX_BATCH));
+  }
+
+  /** How many jobs the workers can hold now: what a lazy list may be read ahead. */
+  capacity(last: number): number {
+    const each = this.size({ last, remaining: Number.POSITIVE_INFINITY, held: 0 });
+    return this.workers * Math.max(2 * each, this.concurrency);
+  }
+
+  private worthQueueing(remaining: number): boolean {
+    if (this.jobMs === undefined) return false;
+    return remaining * this.jobMs > this.workers * 2 * Math.max(TARGET_MS, this.longestMs);
+  }
+}

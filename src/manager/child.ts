@@ -1,0 +1,33 @@
+import type { ChildMessage, ManagerMessage } from '../protocol.js';
+
+/** How a process ended: by exit code or signal, or it never began. */
+export interface ChildExit {
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** Why it could not be forked. */
+  readonly error?: Error;
+}
+
+/** What a child tells the worker that holds it. */
+export interface ChildEvents {
+  message(message: ChildMessage): void;
+  /** The channel is closed: nothing more comes, but the process may live on. */
+  disconnected(): void;
+  /** It is gone and everything it said was heard. Called exactly once. */
+  exited(exit: ChildExit): void;
+}
+
+/** One process that runs jobs, or what stands for one: as much of it as the manager needs. */
+export interface Child {
+  readonly pid: number | undefined;
+  /** Labels its output lines; a worker gets its number after it was forked. */
+  label(id: number): void;
+  send(message: ManagerMessage): void;
+  /** Signals it and the processes it started. */
+  kill(signal: 'SIGTERM' | 'SIGKILL'): void;
+  /** The last lines of its stderr, as far as they were captured. */
+  stderr(): string;
+}
+
+/** Makes a child. It does not throw: what goes wrong arrives through `exited`. */
+export type SpawnChild = (events: ChildEvents) => Child;

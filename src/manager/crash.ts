@@ -1,0 +1,85 @@
+import { errorFromWire } from '../error-wire.js';
+import { WorkerCrashError } from '../errors.js';
+import type { Batch } from './batch.js';
+import type { Worker } from './worker.js';
+
+/**
+ * Who is to blame when a worker has died or hung: pure rules over what it held.
+ *
+ * One worker, one running batch: with one job at a time, a batch that waits behind another was never begun (a batch's
+ * last report is sent before the next one begins), so its jobs are innocent for certain. Of the running batch every
+ * unreported job may have been the one. It is charged only where there is no other.
+ */
+
+/** What becomes of the jobs that a dead worker held. */
+export interface Blame {
+  /** Certainly did it: charged. */
+  readonly culprits: readonly Held[];
+  /** May have done it: run again, each alone, uncharged. */
+  readonly suspects: readonly Held[];
+  /** Were never begun: go back to the queue. */
+  readonly innocent: readonly Held[];
+}
+
+/** One job of a batch. */
+export interface Held {
+  readonly batch: Batch;
+  readonly position: number;
+}
+
+/** @param worker one that has gone; @param concurrency how many jobs it ran at once */
+export function blame(worker: Worker, concurrency: number): Blame {
+  const unreported = worker.batches.map((batch) =>
+    batch.unreported().map((position): Held => ({ batch, position })),
+  );
+  const all = unreported.flat();
+  if (worker.reason !== 'timeout' && worker.reason !== 'crashed') return { culprits: [], suspects: [], innocent: all };
+  const begun = concurrency === 1 ? (unreported[0] ?? []) : all;
+  const innocent = all.slice(begun.length);
+  if (worker.reason === 'timeout') return blameForTimeout(worker, concurrency, begun, innocent);
+  // The only unreported job, unless an uncaught error may have been thrown late by a job that ran before it.
+  const alone = all.length === 1 && (worker.uncaught === undefined || worker.given === 1);
+  return alone ? { culprits: begun, suspects: [], innocent } : { culprits: [], suspects: begun, innocent };
+}
+
+function blameForTimeout(worker: Worker, concurrency: number, begun: readonly Held[], innocent: readonly Held[]): Blame {
+  const overdue = begun.filter(({ batch, position }) =>
+    worker.overdue.some((late) => late.batch === batch && late.position === position),
+  );
+  // Concurrent jobs announce each start, and a lone job needs no announcement: then the late ones are known exactly.
+  if (concurrency > 1 || begun.length === 1) {
+    return { culprits: overdue, suspects: [], innocent: [...begun.filter((held) => !overdue.includes(held)), ...innocent] };
+  }
+  return { culprits: [], suspects: begun, innocent };
+}
+
+/**
+ * The error of a job that killed its worker: pid, how it died, what it said, what to do.
+ * @param worker one that has gone
+ * @param what the job and its attempts, for the text
+ */
+export function crashError(worker: Worker, what: string): WorkerCrashError {
+  const { exit, uncaught, pid } = worker;
+  const stderr = worker.stderr();
+  const cause = uncaught && errorFromWire(uncaught.error as Parameters<typeof errorFromWire>[0]);
+  const how = exit?.signal ? `was killed by ${exit.signal}` : `exited with code ${exit?.code ?? '?'}`;
+  const why = cause === undefined ? reasonFor(exit?.signal ?? null, exit?.code ?? null, stderr) : `: ${cause.message}`;
+  const said = stderr === '' ? '' : `\nIts last words on stderr:\n${stderr}`;
+  return new WorkerCrashError(`Worker process ${pid} ${how}${why} during ${what}${said}`, {
+    pid,
+    exitCode: exit?.code ?? null,
+    signal: exit?.signal ?? null,
+    stderr,
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
+
+function reasonFor(signal: string | null, code: number | null, stderr: string): string {
+  if (/heap out of memory|Allocation failed|out of memory/i.test(stderr)) {
+    return ' (out of memory: raise --max-old-space-size in `execArgv`, or make jobs smaller)';
+  }
+  if (signal === 'SIGABRT' || code === 134) return ' (an abort: most often out of memory; see its stderr)';
+  if (signal === 'SIGKILL') return ' (by somebody, or by the system because memory ran out)';
+  if (signal === null && code === 0) return ' (a job or a module it loaded called process.exit or closed the channel)';
+  return '';
+}

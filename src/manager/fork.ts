@@ -1,0 +1,163 @@
+import type { ChildProcess } from 'node:child_process';
+import { fork } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import type { ChildMessage, InitMessage, ManagerMessage } from '../protocol.js';
+import { isBranded } from '../protocol.js';
+import type { Child, ChildEvents, SpawnChild } from './child.js';
+import { LineSplitter, prefixLine, Tail } from './output.js';
+import type { ParentDeathPrefix } from './pdeathsig.js';
+
+/** How long the pipes of a dead process may stay open, held by something it had started. */
+const PIPES_GRACE_MS = 500;
+
+/** All that a fork depends on. */
+export interface ForkOptions {
+  /** The child's entry file. */
+  readonly bootstrap: string;
+  /** What the child is told first, but for what depends on how it was forked. */
+  readonly init: Omit<InitMessage, 'brand' | 'type' | 'watchdog' | 'managerPid' | 'argv'>;
+  readonly execPath: string | undefined;
+  readonly execArgv: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+  readonly cwd: string | undefined;
+  readonly output: 'inherit' | 'prefix' | 'ignore';
+  readonly parentDeath: ParentDeathPrefix;
+  /** Where prefixed lines go. */
+  readonly print: (stream: 'stdout' | 'stderr', line: string) => void;
+}
+
+/** Forks children by these options. */
+export function forker(options: ForkOptions): SpawnChild {
+  return (events) => {
+    try {
+      return new ForkedChild(start(options), options, events);
+    } catch (error) {
+      process.nextTick(() => events.exited({ code: null, signal: null, error: error as Error }));
+      return NOT_FORKED;
+    }
+  };
+}
+
+const NOT_FORKED: Child = { pid: undefined, label() {}, send() {}, kill() {}, stderr: () => '' };
+
+function start(options: ForkOptions): ChildProcess {
+  const node = options.execPath ?? process.execPath;
+  const prefix = prefixFor(options);
+  const piped = options.output === 'prefix';
+  return fork(options.bootstrap, [], {
+    execPath: prefix?.[0] ?? node,
+    execArgv: prefix === undefined ? [...options.execArgv] : [...prefix.slice(1), node, ...options.execArgv],
+    env: options.env,
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    serialization: 'advanced',
+    // A process group of its own: the terminal's Ctrl-C reaches neither it nor what it starts, and it is killed whole.
+    detached: process.platform !== 'win32',
+    stdio: [
+      'ignore',
+      piped ? 'pipe' : options.output,
+      options.output === 'inherit' ? 'inherit' : 'pipe',
+      'ipc',
+    ],
+  });
+}
+
+/** setpriv would hide that a program does not exist, so a wrong `execPath` goes without it. */
+function prefixFor({ execPath, parentDeath }: ForkOptions): ParentDeathPrefix {
+  if (parentDeath === undefined || (execPath !== undefined && !existsSync(execPath))) return undefined;
+  return parentDeath;
+}
+
+class ForkedChild implements Child {
+  readonly pid: number | undefined;
+  private readonly tail = new Tail();
+  private name = '?';
+  private gone = false;
+
+  constructor(
+    private readonly process: ChildProcess,
+    private readonly options: ForkOptions,
+    private readonly events: ChildEvents,
+  ) {
+    this.pid = process.pid;
+    this.capture('stdout');
+    this.capture('stderr');
+    process.on('message', (message: unknown) => {
+      if (isBranded(message)) events.message(message as ChildMessage);
+    });
+    process.on('disconnect', () => events.disconnected());
+    process.once('error', (error) => {
+      // Also emitted for a message that could not be sent, which the exit will answer.
+      if (process.pid === undefined) this.end({ code: null, signal: null, error });
+    });
+    this.awaitExit();
+    this.send({
+      brand: 'threadfactory/1',
+      type: 'init',
+      ...options.init,
+      managerPid: options.execPath === undefined ? globalThis.process.pid : 0,
+      watchdog: prefixFor(options) === undefined,
+      argv: globalThis.process.argv,
+    });
+  }
+
+  label(id: number): void {
+    this.name = String(id);
+  }
+
+  send(message: ManagerMessage): void {
+    // An error here means that it is going or gone: its exit says so, and its jobs are still in our books.
+    if (this.process.connected) this.process.send(message, () => {});
+  }
+
+  kill(signal: 'SIGTERM' | 'SIGKILL'): void {
+    if (this.pid === undefined || this.gone) return;
+    try {
+      if (globalThis.process.platform === 'win32') this.process.kill(signal);
+      else globalThis.process.kill(-this.pid, signal);
+    } catch (error) {
+      // ESRCH: it went in the meantime. EPERM: the group holds somebody else's process; then at least our child.
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') this.process.kill(signal);
+    }
+  }
+
+  stderr(): string {
+    return this.tail.toString();
+  }
+
+  private capture(stream: 'stdout' | 'stderr'): void {
+    const pipe = this.process[stream];
+    if (pipe === null) return;
+    const shown = this.options.output === 'prefix';
+    const splitter = new LineSplitter((line) => {
+      if (stream === 'stderr') this.tail.push(line);
+      if (shown) this.options.print(stream, prefixLine(this.name, line));
+    });
+    pipe.on('data', (chunk: Uint8Array) => splitter.write(chunk));
+    pipe.once('close', () => splitter.end());
+  }
+
+  private awaitExit(): void {
+    const child = this.process;
+    child.once('exit', (code, signal) => {
+      // A job that was cut short may have left processes behind: they go with their group.
+      if (code !== 0) this.kill('SIGKILL');
+      // What it started itself may hold its pipes for ever; what it said is here by now.
+      const timer = setTimeout(() => {
+        child.stdout?.destroy();
+        child.stderr?.destroy();
+        if (child.connected) child.disconnect();
+        this.end({ code, signal });
+      }, PIPES_GRACE_MS);
+      child.once('close', () => {
+        clearTimeout(timer);
+        this.end({ code, signal });
+      });
+    });
+  }
+
+  private end(exit: Parameters<ChildEvents['exited']>[0]): void {
+    if (this.gone) return;
+    this.gone = true;
+    this.events.exited(exit);
+  }
+}

@@ -1,0 +1,185 @@
+import type { Clock, Timer } from '../clock.js';
+import { errorFromWire } from '../error-wire.js';
+import { SpecError, WorkerStartError } from '../errors.js';
+import type { EncodedError } from '../protocol.js';
+import type { SpawnChild } from './child.js';
+import type { ExitReason, WorkerEvents, WorkerLimits } from './worker.js';
+import { Worker } from './worker.js';
+
+/**
+ * Keeps as many workers alive as there is work for: forks, numbers, replaces, and gives up where starting is hopeless.
+ *
+ * Numbers 1…N are unique among living processes: a replacement is forked and loads at once, but gets its number only
+ * when the old process has gone. The breaker: after three failed starts in a row nothing is forked any more; if nobody
+ * is left by then the run can't go on. A worker that gets ready closes it again.
+ */
+
+const FAILED_STARTS = 3;
+/** Milliseconds before the next try where forking itself failed (no memory, no process slots), doubled each time. */
+const FORK_RETRY_MS = 100;
+
+/** What a pool tells the scheduler. */
+export interface PoolEvents extends Omit<WorkerEvents, 'loaded' | 'exited'> {
+  /** A worker that had been ready, or was told to go, has gone. What it held is still in its `batches`. */
+  gone(worker: Worker): void;
+  /** Every exit of a process that had begun, for those who watch. */
+  exited(worker: Worker, reason: ExitReason): void;
+  /** No worker can start, and none lives. */
+  hopeless(error: Error): void;
+  /** The spec can't be found in the child; trying again would not help. */
+  misspecified(error: Error): void;
+  /** It may be worth forking again. */
+  mayFork(): void;
+}
+
+export interface PoolOptions {
+  readonly size: number;
+  readonly spawn: SpawnChild;
+  readonly limits: WorkerLimits;
+  readonly clock: Clock;
+}
+
+export class Pool {
+  /** Everyone whose process has not gone. */
+  readonly workers = new Set<Worker>();
+  private readonly freeIds: number[] = [];
+  private failedStarts = 0;
+  private startError: Error | undefined;
+  private forkTimer: Timer | undefined;
+  private closed = false;
+
+  constructor(
+    private readonly options: PoolOptions,
+    private readonly events: PoolEvents,
+  ) {
+    for (let id = options.size; id >= 1; id -= 1) this.freeIds.push(id);
+  }
+
+  /** Workers that do or will do jobs. */
+  get living(): number {
+    let living = 0;
+    for (const worker of this.workers) if (worker.living) living += 1;
+    return living;
+  }
+
+  /** Forks until `count` workers live, as far as the pool's size and the breaker allow. */
+  ensure(count: number): void {
+    if (this.closed || this.broken || this.forkTimer !== undefined) return;
+    for (let living = this.living; living < Math.min(count, this.options.size); living += 1) this.fork();
+  }
+
+  /** No more forks. */
+  close(): void {
+    this.closed = true;
+    this.options.clock.clear(this.forkTimer);
+  }
+
+  private get broken(): boolean {
+    return this.failedStarts >= FAILED_STARTS;
+  }
+
+  private fork(): void {
+    const worker: Worker = new Worker(this.options.spawn, this.options.limits, this.options.clock, {
+      loaded: () => this.number(),
+      ready: () => {
+        this.failedStarts = 0;
+        this.events.ready(worker);
+      },
+      results: (...args) => this.events.results(...args),
+      progress: (...args) => this.events.progress(...args),
+      exited: () => this.exited(worker),
+    });
+    this.workers.add(worker);
+    this.number();
+  }
+
+  /** Gives free numbers to those without, the longest waiting first. */
+  private number(): void {
+    for (const worker of this.workers) {
+      if (this.freeIds.length === 0) return;
+      if (worker.id !== undefined || !worker.living) continue;
+      const id = this.freeIds.pop();
+      if (id !== undefined) worker.assign(id);
+    }
+  }
+
+  private exited(worker: Worker): void {
+    this.workers.delete(worker);
+    if (worker.id !== undefined) {
+      this.freeIds.push(worker.id);
+      this.freeIds.sort((a, b) => b - a);
+    }
+    this.number();
+    if (worker.pid !== undefined) this.events.exited(worker, worker.reason);
+    if (worker.reason === 'startup') this.failedToStart(worker);
+    this.events.gone(worker);
+  }
+
+  private failedToStart(worker: Worker): void {
+    const error = startError(worker, this.options.limits);
+    if (this.closed) return;
+    if (error instanceof SpecError) {
+      this.events.misspecified(error);
+      return;
+    }
+    this.failedStarts += 1;
+    this.startError ??= error;
+    if (!this.broken) {
+      if (worker.exit?.error !== undefined) this.pauseForks();
+      return;
+    }
+    if (this.living === 0) this.events.hopeless(this.startError);
+  }
+
+  /** Called when a worker has gone and may have been the last. */
+  checkHope(): void {
+    if (this.broken && this.living === 0 && this.startError !== undefined) this.events.hopeless(this.startError);
+  }
+
+  private pauseForks(): void {
+    if (this.forkTimer !== undefined) return;
+    const { clock } = this.options;
+    this.forkTimer = clock.after(FORK_RETRY_MS * 2 ** this.failedStarts, () => {
+      this.forkTimer = undefined;
+      this.events.mayFork();
+    });
+  }
+}
+
+/** What to tell the user of a worker that never got ready. */
+function startError(worker: Worker, limits: WorkerLimits): Error {
+  const { exit, fatal } = worker;
+  if (fatal !== undefined) {
+    const cause = errorFromWire(fatal.error as EncodedError as Parameters<typeof errorFromWire>[0]);
+    if (cause instanceof SpecError) return cause;
+    const what = fatal.phase === 'startup' ? 'workerStartup failed' : 'its module could not be loaded';
+    return withStack(new WorkerStartError(`No worker could start: ${what}: ${cause.message}`, { cause }), cause);
+  }
+  if (exit?.error !== undefined) {
+    return new WorkerStartError(`No worker could start: forking failed: ${exit.error.message}`, {
+      cause: exit.error,
+    });
+  }
+  const stderr = worker.stderr();
+  const said = stderr === '' ? '' : `. Its last words:\n${stderr}`;
+  const how = exit?.signal ? `was killed by ${exit.signal}` : `exited with code ${exit?.code}`;
+  const cause = worker.uncaught && errorFromWire(worker.uncaught.error as Parameters<typeof errorFromWire>[0]);
+  if (cause === undefined && exit?.signal && worker.wasLate) {
+    return new WorkerStartError(
+      `No worker was ready within startupTimeout (${limits.startupTimeout} ms): ` +
+        'loading the module or workerStartup takes longer, or never ends. What is slow at the top level of the ' +
+        `module runs in every worker: guard it with \`if (!ThreadFactory.isWorker)\`${said}`,
+    );
+  }
+  const error = new WorkerStartError(
+    `No worker could start: pid ${worker.pid} ${how} before it was ready${cause ? `: ${cause.message}` : ''}${said}`,
+    cause === undefined ? {} : { cause },
+  );
+  return cause === undefined ? error : withStack(error, cause);
+}
+
+/** Shows where the user's code failed, not where we noticed. */
+function withStack(error: Error, cause: Error): Error {
+  error.stack = `${error.name}: ${error.message}\n${(cause.stack ?? '').split('\n').slice(1).join('\n')}`;
+  return error;
+}

@@ -1,0 +1,266 @@
+/**
+ * Whatever `manager()` returned, as one pull-based list of jobs.
+ *
+ * An array is used as it is, never copied. A synchronous iterable is pulled when a worker has room. An asynchronous
+ * one is read ahead up to a high-water mark that the scheduler sets to what the workers can hold, since asking only
+ * when a worker is idle would make every worker wait for the list.
+ *
+ * States: `open` (jobs may come) → `ended` (the list said so, or it threw) or `closed` (we stopped early). Only `end`
+ * and `close` write it; a list is never touched again after either.
+ */
+
+/** Consecutive jobs, the first of which has index `first`. */
+export interface Chunk {
+  readonly first: number;
+  readonly jobs: readonly unknown[];
+}
+
+/** What a source tells its owner. */
+export interface SourceEvents {
+  /** Jobs have come, or the list has ended, since the last `take` found none. */
+  available(): void;
+  /** The list threw. Nothing more comes from it. */
+  failed(error: unknown): void;
+}
+
+/** The list of jobs as the scheduler sees it. */
+export interface Source {
+  /** How many jobs there are in all, undefined while nobody can know. */
+  readonly total: number | undefined;
+  /** How many jobs were taken so far: the next one has this index. */
+  readonly taken: number;
+  /** Whether nothing will come any more. */
+  readonly exhausted: boolean;
+  /** How many jobs are left as far as is known: exact for arrays, what is buffered for open lists. */
+  readonly known: number;
+  /** Up to `count` jobs that are there now; undefined where there are none. */
+  take(count: number): Chunk | undefined;
+  /** How many jobs to read ahead from an asynchronous list. */
+  readAhead(count: number): void;
+  /** Ends the list early: `return()` is called once where there is one. */
+  close(): void;
+}
+
+/**
+ * @param list what `manager()` resolved to
+ * @param events who is told of arrivals and failures
+ * @param peek how many jobs of a lazy list to look at before anything runs, so that no worker is forked in vain
+ * @throws TypeError when it is no list
+ */
+export function createSource(list: unknown, events: SourceEvents, peek: number): Source {
+  if (Array.isArray(list)) return new ArraySource(list);
+  if (typeof list === 'object' && list !== null) {
+    const asynchronous = (list as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator];
+    if (typeof asynchronous === 'function') return new AsyncSource(list as AsyncIterable<unknown>, events, peek);
+    const synchronous = (list as Partial<Iterable<unknown>>)[Symbol.iterator];
+    if (typeof synchronous === 'function') return new IterableSource(list as Iterable<unknown>, events, peek);
+  }
+  throw new TypeError(
+    `Expected manager() to return a list of jobs (an array, an iterable or an async iterable), got ${describe(list)}. ` +
+      'Return an array, a Set, a generator, an async generator or a Readable in object mode.',
+  );
+}
+
+class ArraySource implements Source {
+  taken = 0;
+  constructor(private readonly list: readonly unknown[]) {
+    this.total = list.length;
+  }
+  readonly total: number;
+  private closed = false;
+
+  get exhausted(): boolean {
+    return this.closed || this.taken >= this.total;
+  }
+
+  get known(): number {
+    return this.closed ? 0 : this.total - this.taken;
+  }
+
+  take(count: number): Chunk | undefined {
+    if (this.exhausted) return undefined;
+    const first = this.taken;
+    this.taken = Math.min(this.total, first + count);
+    return { first, jobs: this.list.slice(first, this.taken) };
+  }
+
+  readAhead(): void {}
+
+  close(): void {
+    this.closed = true;
+  }
+}
+
+class IterableSource implements Source {
+  taken = 0;
+  private readonly iterator: Iterator<unknown>;
+  private state: 'open' | 'ended' | 'closed' = 'open';
+  private readonly buffer: unknown[] = [];
+  private readonly size: number | undefined;
+
+  constructor(
+    list: Iterable<unknown>,
+    private readonly events: SourceEvents,
+    peek: number,
+  ) {
+    // A Set's or a Map's size is its number of jobs; anybody else's `size` may mean anything.
+    this.size = list instanceof Set || list instanceof Map ? list.size : undefined;
+    this.iterator = list[Symbol.iterator]();
+    this.pull(peek);
+  }
+
+  get total(): number | undefined {
+    return this.state === 'open' ? this.size : this.taken + this.buffer.length;
+  }
+
+  get exhausted(): boolean {
+    return this.state !== 'open' && this.buffer.length === 0;
+  }
+
+  get known(): number {
+    return this.buffer.length;
+  }
+
+  take(count: number): Chunk | undefined {
+    if (this.buffer.length < count) this.pull(count);
+    // Asks for one more than was wanted, so that the end is known as soon as the last job is taken.
+    if (this.buffer.length <= count) this.pull(count + 1);
+    if (this.buffer.length === 0) return undefined;
+    const first = this.taken;
+    const jobs = this.buffer.splice(0, count);
+    this.taken += jobs.length;
+    return { first, jobs };
+  }
+
+  readAhead(): void {}
+
+  close(): void {
+    if (this.state !== 'open') {
+      this.buffer.length = 0;
+      return;
+    }
+    this.state = 'closed';
+    this.buffer.length = 0;
+    try {
+      this.iterator.return?.();
+    } catch (error) {
+      this.events.failed(error);
+    }
+  }
+
+  private pull(level: number): void {
+    try {
+      while (this.state === 'open' && this.buffer.length < level) {
+        const next = this.iterator.next();
+        if (next.done) this.state = 'ended';
+        else this.buffer.push(next.value);
+      }
+    } catch (error) {
+      this.state = 'ended';
+      this.events.failed(error);
+    }
+  }
+}
+
+class AsyncSource implements Source {
+  taken = 0;
+  private readonly iterator: AsyncIterator<unknown>;
+  private state: 'open' | 'ended' | 'closed' = 'open';
+  private buffer: unknown[] = [];
+  private head = 0;
+  private wake: (() => void) | undefined;
+
+  constructor(
+    list: AsyncIterable<unknown>,
+    private readonly events: SourceEvents,
+    private level: number,
+  ) {
+    this.iterator = list[Symbol.asyncIterator]();
+    void this.pump();
+  }
+
+  get total(): number | undefined {
+    return this.state === 'open' ? undefined : this.taken + this.known;
+  }
+
+  get exhausted(): boolean {
+    return this.state !== 'open' && this.known === 0;
+  }
+
+  get known(): number {
+    return this.buffer.length - this.head;
+  }
+
+  take(count: number): Chunk | undefined {
+    if (this.known === 0) return undefined;
+    const first = this.taken;
+    const jobs = this.buffer.slice(this.head, this.head + count);
+    this.head += jobs.length;
+    this.taken += jobs.length;
+    if (this.head === this.buffer.length) {
+      this.buffer = [];
+      this.head = 0;
+    } else if (this.head > 4096) {
+      this.buffer = this.buffer.slice(this.head);
+      this.head = 0;
+    }
+    this.wakeUp();
+    return { first, jobs };
+  }
+
+  readAhead(count: number): void {
+    this.level = count;
+    this.wakeUp();
+  }
+
+  close(): void {
+    this.buffer = [];
+    this.head = 0;
+    if (this.state !== 'open') return;
+    this.state = 'closed';
+    this.wakeUp();
+    // Not awaited: a generator that hangs in `next()` would never get to its `return()`.
+    try {
+      this.iterator.return?.()?.then(undefined, (error: unknown) => this.events.failed(error));
+    } catch (error) {
+      this.events.failed(error);
+    }
+  }
+
+  private wakeUp(): void {
+    if (this.wake === undefined || (this.state === 'open' && this.known >= this.level)) return;
+    const wake = this.wake;
+    this.wake = undefined;
+    wake();
+  }
+
+  private async pump(): Promise<void> {
+    try {
+      while (this.state === 'open') {
+        if (this.known >= this.level) {
+          await new Promise<void>((resolve) => {
+            this.wake = resolve;
+          });
+          continue;
+        }
+        const next = await this.iterator.next();
+        if (this.state !== 'open') return;
+        if (next.done) this.state = 'ended';
+        else this.buffer.push(next.value);
+        this.events.available();
+      }
+    } catch (error) {
+      if (this.state !== 'open') return;
+      this.state = 'ended';
+      this.events.failed(error);
+    }
+  }
+}
+
+function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value === 'string') return `the string ${JSON.stringify(value.slice(0, 40))}`;
+  if (typeof value !== 'object') return `a ${typeof value}`;
+  const name = (value as { constructor?: { name?: unknown } }).constructor?.name;
+  return typeof name === 'string' && name !== 'Object' ? `an instance of ${name}` : 'a plain object';
+}

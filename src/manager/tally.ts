@@ -1,0 +1,89 @@
+/**
+ * What a run has come to so far: the counts, the results, the failures. Written by the settle door alone.
+ */
+
+/** A job's one ending, as events and the journal see it. */
+export type Settlement = CompletedJob | FailedJob;
+
+interface Settled {
+  readonly index: number;
+  readonly job: unknown;
+  readonly id: number;
+  readonly startedAt: number;
+  readonly duration: number;
+}
+
+/** A job that completed. */
+export interface CompletedJob extends Settled {
+  readonly result: unknown;
+  readonly attempt: number;
+  /** Jobs settled when this one was, itself included. */
+  done: number;
+  total: number | undefined;
+}
+
+/** A job that failed for good. */
+export interface FailedJob extends Settled {
+  readonly attempts: number;
+  readonly error: unknown;
+}
+
+/** A failed job as the summary shows it. */
+export interface FailureRecord {
+  readonly index: number;
+  readonly job: unknown;
+  readonly id: number;
+  readonly attempts: number;
+  readonly error: unknown;
+}
+
+/** How many failures are kept where results are not. */
+export const KEPT_FAILURES = 1000;
+
+export class Tally {
+  completed = 0;
+  failed = 0;
+  skipped = 0;
+  /** Failures nobody was listening for. */
+  unreported = 0;
+  readonly results: unknown[] = [];
+  readonly failures: FailureRecord[] = [];
+
+  constructor(private readonly keepResults: boolean) {}
+
+  /** Jobs that have settled, in this run or an earlier one of the same journal. */
+  get done(): number {
+    return this.completed + this.failed + this.skipped;
+  }
+
+  complete(index: number, result: unknown): void {
+    this.completed += 1;
+    if (this.keepResults) this.results[index] = result;
+  }
+
+  /** A job whose result an earlier run recorded. */
+  skip(index: number, result: unknown): void {
+    this.skipped += 1;
+    if (this.keepResults) this.results[index] = result;
+  }
+
+  fail(job: FailedJob, reported: boolean): void {
+    this.failed += 1;
+    if (!reported) this.unreported += 1;
+    if (!this.keepResults && this.failures.length >= KEPT_FAILURES) return;
+    const { index, id, attempts, error } = job;
+    this.failures.push({ index, job: job.job, id, attempts, error });
+  }
+
+  /** Whether `bail` says that this is enough. */
+  bails(bail: { readonly count: number } | { readonly share: number } | undefined): boolean {
+    if (bail === undefined || this.failed === 0) return false;
+    if ('count' in bail) return this.failed >= bail.count;
+    const settled = this.completed + this.failed;
+    return settled >= 100 && this.failed / settled >= bail.share;
+  }
+}
+
+export function isFailed(settlement: Settlement): settlement is FailedJob {
+  return 'error' in settlement;
+}

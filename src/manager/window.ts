@@ -1,0 +1,29 @@
+/**
+ * How far the hand-out may run ahead of the oldest job that has not settled, for results that are wanted in order:
+ * without a bound, one slow first job would make everything after it pile up.
+ *
+ * A ring of flags, one a job of the window; the oldest unsettled index moves over it. Constant time and space.
+ */
+export class OrderWindow {
+  private readonly settledFlags: Uint8Array;
+  private oldest = 0;
+
+  /** @param size jobs the window holds */
+  constructor(private readonly size: number) {
+    this.settledFlags = new Uint8Array(size);
+  }
+
+  /** No job with this index or a higher one may be handed out yet. */
+  get limit(): number {
+    return this.oldest + this.size;
+  }
+
+  /** Notes that a job has settled, or will never be handed out. */
+  settled(index: number): void {
+    this.settledFlags[index % this.size] = 1;
+    while (this.settledFlags[this.oldest % this.size] === 1) {
+      this.settledFlags[this.oldest % this.size] = 0;
+      this.oldest += 1;
+    }
+  }
+}

@@ -1,0 +1,349 @@
+import type { Clock, Timer } from '../clock.js';
+import type { ChildMessage, FatalPhase, ManagerMessage, ResultsMessage } from '../protocol.js';
+import { BRAND } from '../protocol.js';
+import type { Batch } from './batch.js';
+import type { Child, ChildExit, SpawnChild } from './child.js';
+
+/**
+ * The manager's handle of one forked process, from fork to exit.
+ *
+ * States, and what moves out of them:
+ * - `starting`: forked; loads the user's module. `loaded` → `waiting`.
+ * - `waiting`: loaded; has no number yet, because the process it replaces still lives. `begin` → `beginning`.
+ * - `beginning`: has its number, runs `workerStartup`. `ready` → `ready`.
+ * - `ready`: takes batches, whether it holds some or none.
+ * - `stopping`: was told to go, politely or by signal; `reason` says why, and the first reason wins.
+ * - `exited`: gone, and all that it said was heard.
+ * Any state can move to `exited` by itself: that is a crash, or a failed start. Nothing leaves `exited`.
+ *
+ * What always holds: a job given to it is in `batches` until it was reported or given back, or until the exit handler
+ * has taken what is left. Every timer it owns is cleared on exit.
+ */
+
+/** Where a worker is in its life. */
+export type WorkerState = 'starting' | 'waiting' | 'beginning' | 'ready' | 'stopping' | 'exited';
+
+/** Why a worker process ended. */
+export type ExitReason = 'finished' | 'stopped' | 'recycled' | 'timeout' | 'aborted' | 'startup' | 'crashed';
+
+/** Milliseconds an attempt over its time has to end by itself after `signal` fired. */
+export const OVERTIME_MS = 1000;
+/** Milliseconds for a message that was sent in time to arrive late. */
+const DEADLINE_SLACK_MS = 250;
+/** Milliseconds between SIGTERM and SIGKILL, and for an aborted child to leave by itself. */
+const KILL_GRACE_MS = 500;
+
+/** What a worker tells its pool. */
+export interface WorkerEvents {
+  /** Its module is loaded: it can begin as soon as it has a number. */
+  loaded(worker: Worker): void;
+  ready(worker: Worker): void;
+  results(worker: Worker, batch: Batch, message: ResultsMessage): void;
+  progress(worker: Worker, index: number, data: Extract<ChildMessage, { type: 'progress' }>['data']): void;
+  exited(worker: Worker): void;
+}
+
+/** The times a worker keeps. */
+export interface WorkerLimits {
+  readonly startupTimeout: number;
+  readonly shutdownTimeout: number;
+  readonly timeout: number | undefined;
+  readonly concurrency: number;
+}
+
+export class Worker {
+  /** Its number, 1…N, once it has one. */
+  id: number | undefined;
+  /** What it holds, oldest first. */
+  batches: Batch[] = [];
+  /** Jobs it was given, and how many the last batch had. */
+  given = 0;
+  lastSize = 0;
+  /** Runs a suspect: gets nothing beside it. */
+  alone = false;
+  /** What it said about its own end, if anything. */
+  fatal: { readonly phase: FatalPhase; readonly error: unknown } | undefined;
+  uncaught: { readonly error: unknown } | undefined;
+  exit: ChildExit | undefined;
+  /** Attempts that were over their time when it was killed, as batch and position. */
+  readonly overdue: { readonly batch: Batch; readonly position: number }[] = [];
+
+  private _state: WorkerState = 'starting';
+  private _reason: ExitReason | undefined;
+  private readonly child: Child;
+  private startupTimer: Timer | undefined;
+  private killTimer: Timer | undefined;
+  private deadlineTimer: Timer | undefined;
+  private startupLeft: number;
+  private startedAt = 0;
+
+  constructor(
+    spawn: SpawnChild,
+    private readonly limits: WorkerLimits,
+    private readonly clock: Clock,
+    private readonly events: WorkerEvents,
+  ) {
+    this.startupLeft = limits.startupTimeout;
+    this.child = spawn({
+      message: (message) => this.receive(message),
+      disconnected: () => this.lostChannel(),
+      exited: (exit) => this.exited(exit),
+    });
+    this.startStartupTimer();
+  }
+
+  get state(): WorkerState {
+    return this._state;
+  }
+
+  /** Why it was told to go, or `crashed`, or `startup` where it never got ready. */
+  get reason(): ExitReason {
+    return this._reason ?? (this.wasReady ? 'crashed' : 'startup');
+  }
+
+  get pid(): number | undefined {
+    return this.child.pid;
+  }
+
+  /** Whether it ever took a job or could have. */
+  wasReady = false;
+  /** Whether it was killed because it did not get ready in time. */
+  wasLate = false;
+
+  /** Whether it counts as one of the workers that do or will do jobs. */
+  get living(): boolean {
+    return this._state !== 'stopping' && this._state !== 'exited';
+  }
+
+  /** Jobs it holds. */
+  get held(): number {
+    let held = 0;
+    for (const batch of this.batches) held += batch.pending;
+    return held;
+  }
+
+  stderr(): string {
+    return this.child.stderr();
+  }
+
+  /** Gives it its number; it runs `workerStartup` as soon as its module is loaded. */
+  assign(id: number): void {
+    this.id = id;
+    this.child.label(id);
+    if (this._state === 'waiting') this.begin(id);
+  }
+
+  /** Hands it a batch. The caller has checked that it is `ready`. */
+  give(batch: Batch, message: Omit<Extract<ManagerMessage, { type: 'jobs' }>, 'brand' | 'type'>): void {
+    this.batches.push(batch);
+    this.given += message.count;
+    this.lastSize = message.count;
+    this.child.send({ brand: BRAND, type: 'jobs', ...message });
+  }
+
+  /**
+   * Asks it to end its running jobs, give back the rest, run `workerFinish` and leave.
+   * One that was not ready yet has nothing to finish and is killed.
+   */
+  finish(reason: ExitReason): void {
+    if (!this.living) return;
+    if (this._state !== 'ready') {
+      this.kill(reason);
+      return;
+    }
+    this.stop(reason);
+    this.child.send({ brand: BRAND, type: 'finish' });
+    this.limitShutdown();
+  }
+
+  /** Ends it by signal: SIGTERM first, so that its own cleanup may run, then SIGKILL. */
+  kill(reason: ExitReason): void {
+    if (this._state === 'exited') return;
+    this.stop(reason);
+    this.child.kill('SIGTERM');
+    this.killAfter(KILL_GRACE_MS);
+  }
+
+  /** Fires the signal of its running jobs, and kills it if that did not end it. */
+  abort(): void {
+    if (this._state === 'exited') return;
+    const wasReady = this._state === 'ready';
+    this.stop('aborted');
+    if (wasReady) {
+      this.child.send({ brand: BRAND, type: 'abort' });
+      this.killAfter(KILL_GRACE_MS);
+    } else {
+      this.child.kill('SIGKILL');
+    }
+  }
+
+  /** Ends it now. For the last moment of the manager's own process. */
+  destroy(): void {
+    this.child.kill('SIGKILL');
+  }
+
+  private receive(message: ChildMessage): void {
+    switch (message.type) {
+      case 'loaded':
+        return this.loaded();
+      case 'ready':
+        return this.becameReady();
+      case 'results':
+        return this.results(message);
+      case 'started':
+        return this.started(message.batch, message.position);
+      case 'progress':
+        return this.events.progress(this, message.index, message.data);
+      case 'fatal':
+        this.fatal ??= { phase: message.phase, error: message.error };
+        // A child that can't start says so and leaves; one that hangs on the way out is helped.
+        if (!this.wasReady) this.kill('startup');
+        return;
+      case 'uncaught':
+        this.uncaught = { error: message.error };
+        return;
+      default:
+        message satisfies never;
+    }
+  }
+
+  private loaded(): void {
+    if (this._state !== 'starting') return;
+    this._state = 'waiting';
+    this.pauseStartupTimer();
+    this.events.loaded(this);
+    if (this.id !== undefined) this.begin(this.id);
+  }
+
+  private begin(id: number): void {
+    if (this._state !== 'waiting') return;
+    this._state = 'beginning';
+    this.startStartupTimer();
+    this.child.send({ brand: BRAND, type: 'begin', id });
+  }
+
+  private becameReady(): void {
+    if (this._state !== 'beginning') return;
+    this._state = 'ready';
+    this.wasReady = true;
+    this.clock.clear(this.startupTimer);
+    this.events.ready(this);
+  }
+
+  private results(message: ResultsMessage): void {
+    const batch = this.batches.find(({ seq }) => seq === message.batch);
+    if (batch === undefined) return;
+    this.events.results(this, batch, message);
+    if (batch.pending === 0) this.batches = this.batches.filter((other) => other !== batch);
+    if (this.batches.length === 0) this.alone = false;
+    if (this.limits.timeout !== undefined) this.noteCovered(batch, message);
+    if (this._state === 'stopping') this.limitShutdown();
+  }
+
+  // ---- time limits ----------------------------------------------------------------------------------------------
+
+  private started(seq: number, position: number): void {
+    const batch = this.batches.find((candidate) => candidate.seq === seq);
+    if (batch === undefined) return;
+    // One job at a time: what ran before it in this worker has ended, though its report may still be buffered.
+    if (this.limits.concurrency === 1) for (const other of this.batches) other.running.clear();
+    batch.running.set(position, this.clock.now());
+    this.watchDeadline();
+  }
+
+  /** A report says that what it covers has ended; with one job at a time the next one began at about that moment. */
+  private noteCovered(batch: Batch, { from, count, positions }: ResultsMessage): void {
+    for (let at = 0; at < count; at += 1) batch.running.delete(positions?.[at] ?? from + at);
+    if (this.limits.concurrency === 1) {
+      batch.running.clear();
+      if (batch.pending > 0) batch.running.set(batch.next, this.clock.now());
+    }
+    this.watchDeadline();
+  }
+
+  private watchDeadline(): void {
+    const due = this.deadline();
+    if (due === undefined || this.deadlineTimer !== undefined) return;
+    const wait = Math.max(1, due - this.clock.now());
+    this.deadlineTimer = this.clock.after(wait, () => {
+      this.deadlineTimer = undefined;
+      // What has arrived by now counts: a busy manager must not take its own delay for the worker's.
+      this.clock.soon(() => this.checkDeadline());
+    });
+  }
+
+  private checkDeadline(): void {
+    const due = this.deadline();
+    if (due === undefined || this._state === 'exited' || this._reason === 'timeout') return;
+    if (due > this.clock.now()) {
+      this.watchDeadline();
+      return;
+    }
+    const limit = this.clock.now() - this.allowance();
+    for (const batch of this.batches) {
+      for (const [position, at] of batch.running) {
+        if (at <= limit) this.overdue.push({ batch, position });
+      }
+    }
+    this.kill('timeout');
+  }
+
+  private deadline(): number | undefined {
+    if (this.limits.timeout === undefined) return undefined;
+    let first: number | undefined;
+    for (const batch of this.batches) {
+      for (const at of batch.running.values()) if (first === undefined || at < first) first = at;
+    }
+    return first === undefined ? undefined : first + this.allowance();
+  }
+
+  private allowance(): number {
+    return (this.limits.timeout ?? 0) + OVERTIME_MS + DEADLINE_SLACK_MS;
+  }
+
+  private startStartupTimer(): void {
+    this.startedAt = this.clock.now();
+    this.startupTimer = this.clock.after(this.startupLeft, () => {
+      this.wasLate = true;
+      this.kill('startup');
+    });
+  }
+
+  /** Waiting for its number is not the worker's fault. */
+  private pauseStartupTimer(): void {
+    this.clock.clear(this.startupTimer);
+    this.startupLeft = Math.max(1, this.startupLeft - (this.clock.now() - this.startedAt));
+  }
+
+  /** `workerFinish` has its time from when nothing runs any more. */
+  private limitShutdown(): void {
+    if (this.batches.length > 0 || this.killTimer !== undefined) return;
+    this.killAfter(this.limits.shutdownTimeout);
+  }
+
+  private killAfter(ms: number): void {
+    this.clock.clear(this.killTimer);
+    this.killTimer = this.clock.after(ms, () => this.child.kill('SIGKILL'));
+  }
+
+  // ---- the end --------------------------------------------------------------------------------------------------
+
+  private stop(reason: ExitReason): void {
+    this._reason ??= reason;
+    this._state = 'stopping';
+    this.clock.clear(this.startupTimer);
+  }
+
+  /** A job called `process.disconnect()`, or the process is about to exit. In the first case nothing would follow. */
+  private lostChannel(): void {
+    if (this._state !== 'exited') this.killAfter(KILL_GRACE_MS);
+  }
+
+  private exited(exit: ChildExit): void {
+    this.exit = exit;
+    this._state = 'exited';
+    for (const timer of [this.startupTimer, this.killTimer, this.deadlineTimer]) this.clock.clear(timer);
+    this.events.exited(this);
+  }
+}
+

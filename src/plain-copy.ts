@@ -1,0 +1,186 @@
+import { types } from 'node:util';
+
+/**
+ * What is known of the values of a column after they were copied.
+ *
+ * A copy is made because it settles three questions at once: accessors are read once, so what was checked is what is
+ * written; objects that two jobs share are apart in their copies; and nothing that is written has a `toJSON` or a
+ * prototype of its own.
+ */
+export interface PlainCopies {
+  /** Whether JSON gives back every value copied so far exactly as the structured clone does. */
+  exact: boolean;
+  /** Whether there was something that v8's serialiser is faster at than JSON: long strings, fractions in arrays. */
+  slow: boolean;
+  /** The objects of the value being copied: the first `count` of `few`, and all of them in `many` if it is there. */
+  readonly few: object[];
+  count: number;
+  many: Set<object> | undefined;
+}
+
+/** The copy of a value that is not plain. */
+export const NOT_PLAIN: unique symbol = Symbol('not plain');
+
+/** JSON lost to v8 from about 50 to 150 characters on, depending on what has to be escaped. */
+const LONG_STRING = 64;
+
+/** Far below what overflows any stack. */
+const MAX_DEPTH = 64;
+
+/** So many objects are sooner looked through than hashed. */
+const FEW = 16;
+
+const { getPrototypeOf, keys, prototype: objectPrototype } = Object;
+const { isArray, prototype: arrayPrototype } = Array;
+const { isView } = ArrayBuffer;
+const { isAnyArrayBuffer, isDate, isMap, isPromise, isProxy, isSet } = types;
+const { stringify } = JSON;
+const NativeDate = Date;
+const { prototype: datePrototype } = Date;
+const getTime: (this: Date) => number = datePrototype.getTime;
+const toTag: (this: object) => string = objectPrototype.toString;
+
+/** Nothing copied yet. Not exact where someone gave all objects a `toJSON`. */
+export function plainCopies(): PlainCopies {
+  return { exact: !('toJSON' in arrayPrototype), slow: false, few: [], count: 0, many: undefined };
+}
+
+/**
+ * True only where `JSON.parse(JSON.stringify(value))` is what the structured clone of the value is: plain objects and
+ * dense arrays of finite numbers but -0, strings, booleans and null; nothing undefined, no `toJSON`, no `__proto__`
+ * key, no array with further properties, at most 64 levels deep, and no object in it twice. Every part is looked at.
+ */
+export function isJsonExact(value: unknown): boolean {
+  return exactCopy(value) !== NOT_PLAIN;
+}
+
+/** The JSON text of a value for which `isJsonExact` is true, else undefined; accessors are read once. */
+export function exactJson(value: unknown): string | undefined {
+  const copy = exactCopy(value);
+  return copy === NOT_PLAIN ? undefined : stringify(copy);
+}
+
+/** False where someone added enumerable properties to all objects or arrays: then nothing here can be relied on. */
+export function arePrototypesClean(): boolean {
+  for (const _ in arrayPrototype) return false;
+  return true;
+}
+
+/**
+ * The copy of a plain value, or `NOT_PLAIN`: primitives, plain objects, dense plain arrays and Dates, nested at most 64
+ * levels, no object twice. What it saw is added to `copies`. A getter that throws is passed through as NOT_PLAIN.
+ * Only where `arePrototypesClean()`.
+ */
+export function copyPlain(value: unknown, copies: PlainCopies): unknown {
+  if (typeof value !== 'object' || value === null) {
+    if (!isPlainPrimitive(value, copies)) return NOT_PLAIN;
+    if (typeof value === 'number' && (value | 0) !== value) copies.slow = true;
+    return value;
+  }
+  copies.count = 0;
+  copies.many = undefined;
+  try {
+    return copyObject(value, copies, 0);
+  } catch {
+    // A getter of the user's threw: the serialiser will meet it again, and the error be reported from there.
+    return NOT_PLAIN;
+  }
+}
+
+function exactCopy(value: unknown): unknown {
+  if (!arePrototypesClean()) return NOT_PLAIN;
+  const copies = plainCopies();
+  const copy = copyPlain(value, copies);
+  return copies.exact ? copy : NOT_PLAIN;
+}
+
+/** Notes what JSON can't write; false for functions and symbols. */
+function isPlainPrimitive(value: unknown, copies: PlainCopies): boolean {
+  switch (typeof value) {
+    case 'string':
+      if (value.length > LONG_STRING) copies.slow = true;
+      return true;
+    case 'number':
+      // -0, NaN and the infinities.
+      if (value === 0 ? 1 / value < 0 : value - value !== 0) copies.exact = false;
+      return true;
+    case 'undefined':
+    case 'bigint':
+      copies.exact = false;
+      return true;
+    case 'function':
+    case 'symbol':
+      return false;
+    default:
+      return true;
+  }
+}
+
+function copyObject(value: object, copies: PlainCopies, depth: number): unknown {
+  if (depth > MAX_DEPTH || isProxy(value) || !isNew(value, copies)) return NOT_PLAIN;
+  const prototype: unknown = getPrototypeOf(value);
+  if (prototype === objectPrototype || prototype === null) return copyRecord(value, copies, depth);
+  if (prototype === arrayPrototype && isArray(value)) return copyArray(value, copies, depth);
+  if (prototype === datePrototype && isDate(value)) {
+    copies.exact = false;
+    return new NativeDate(getTime.call(value));
+  }
+  return NOT_PLAIN;
+}
+
+/** Notes an object; false if the value has it twice: only the serialiser can keep that. */
+function isNew(object: object, copies: PlainCopies): boolean {
+  const { few, count, many } = copies;
+  if (many !== undefined) return many.size < many.add(object).size;
+  for (let i = 0; i < count; i++) if (few[i] === object) return false;
+  few[count] = object;
+  copies.count = count + 1;
+  if (copies.count === FEW) copies.many = new Set(few);
+  return true;
+}
+
+function copyRecord(value: object, copies: PlainCopies, depth: number): unknown {
+  // An Error or a Date stays one for v8 under any prototype.
+  if (toTag.call(value) !== '[object Object]') return NOT_PLAIN;
+  const copy: Record<string, unknown> = { ...value };
+  let isEmpty = true;
+  for (const key in copy) {
+    if (key === '__proto__') return NOT_PLAIN;
+    isEmpty = false;
+    const own = copy[key];
+    if (typeof own === 'object' && own !== null) {
+      const inner = copyObject(own, copies, depth + 1);
+      if (inner === NOT_PLAIN) return NOT_PLAIN;
+      copy[key] = inner;
+    } else if (!isPlainPrimitive(own, copies)) {
+      return NOT_PLAIN;
+    }
+  }
+  return isEmpty && isDisguised(value) ? NOT_PLAIN : copy;
+}
+
+/** A Map whose prototype was replaced shows no properties, and is a Map for v8 all the same. */
+function isDisguised(value: object): boolean {
+  return isMap(value) || isSet(value) || isPromise(value) || isAnyArrayBuffer(value) || isView(value);
+}
+
+function copyArray(value: readonly unknown[], copies: PlainCopies, depth: number): unknown {
+  const names = keys(value);
+  const { length } = value;
+  // Names of elements come first and in order: if the last of so many is the last element's, there is no hole and no
+  // property beside the elements (as an array of `String.match` has).
+  if (names.length !== length || (length > 0 && names[length - 1] !== `${length - 1}`)) return NOT_PLAIN;
+  const copy = [...value];
+  for (let i = 0; i < length; i++) {
+    const own = copy[i];
+    if (typeof own === 'object' && own !== null) {
+      const inner = copyObject(own, copies, depth + 1);
+      if (inner === NOT_PLAIN) return NOT_PLAIN;
+      copy[i] = inner;
+    } else {
+      if (typeof own === 'number' && (own | 0) !== own) copies.slow = true;
+      if (!isPlainPrimitive(own, copies)) return NOT_PLAIN;
+    }
+  }
+  return copy;
+}

@@ -1,0 +1,154 @@
+import { SpecError } from './errors.js';
+
+/**
+ * The functions a user hands over: their types, and the check that they are functions.
+ */
+
+/** What every function of a worker is told. */
+export interface WorkerContext<Local = undefined> {
+  /** The worker's number, 1…N: no two living workers share one. */
+  readonly id: number;
+  /** What `workerStartup` resolved to in this worker. */
+  readonly local: Local;
+}
+
+/** What a job is told besides itself. */
+export interface JobContext<Local = undefined> extends WorkerContext<Local> {
+  /** The job's position in the list, 0-based. */
+  readonly index: number;
+  /** The attempt's number, 1 for the first. */
+  readonly attempt: number;
+  /** Fires when the run is stopped at once, or this attempt is over its `timeout`. */
+  readonly signal: AbortSignal;
+  /**
+   * Emits `progress` on the manager's side, before this job's `completed`.
+   * @throws SerializationError when the data can't be sent
+   */
+  progress(data: unknown): void;
+}
+
+/** A list of jobs, in any of the forms `manager` may return. */
+export type JobList<Job> = Iterable<Job> | AsyncIterable<Job>;
+
+/** A job that failed for good. */
+export interface Failure<Job = unknown> {
+  readonly index: number;
+  readonly job: Job;
+  /** The worker of the last attempt; 0 where the job could not be sent to any. */
+  readonly id: number;
+  /** How often it was tried. */
+  readonly attempts: number;
+  readonly error: Error;
+}
+
+/** What a run came to. */
+export interface Summary<Job = unknown, Result = unknown, Value = unknown> {
+  /** Jobs taken from the list. What is in none of the next three was left unsettled by an early end. */
+  readonly total: number;
+  readonly completed: number;
+  readonly failed: number;
+  /** Jobs whose results an earlier run had recorded in the journal. */
+  readonly skipped: number;
+  /** Results by job index, undefined where there is none; empty with `keepResults: false`. */
+  readonly results: (Result | undefined)[];
+  /** With `keepResults: false` the first 1 000. */
+  readonly failures: Failure<Job>[];
+  /** What `managerFinish` resolved to. */
+  readonly value: Value | undefined;
+  /** Epoch milliseconds. */
+  readonly startedAt: number;
+  /** Milliseconds. */
+  readonly duration: number;
+  /** Why the run ended early, or false. */
+  readonly stopped: false | 'stop' | 'bail' | 'interrupt';
+}
+
+/**
+ * The functions of a run. Write them in this order: TypeScript infers `Job` from `manager`, `Local` from
+ * `workerStartup`, `Result` from `workerProcess` and `Value` from `managerFinish`, left to right.
+ */
+export interface ThreadFactorySpec<Job, Result, Local = undefined, Value = undefined> {
+  /** Returns the list of jobs. Runs in the manager, with what `start` was given. */
+  manager: (input?: never) => JobList<Job> | PromiseLike<JobList<Job>>;
+  /** Runs once in each worker, before its first job. */
+  workerStartup?: ((context: WorkerContext) => Local | PromiseLike<Local>) | undefined;
+  /** Does one job. */
+  workerProcess: (job: Job, context: JobContext<Local>) => Result | PromiseLike<Result>;
+  /** Runs in a worker that has no more work, is recycled or is stopped; not after a crash. */
+  workerFinish?: ((context: WorkerContext<Local>) => unknown) | undefined;
+  /** Runs once in the manager when every job has settled. */
+  managerFinish?: ((summary: Summary<Job, Awaited<Result>>) => Value | PromiseLike<Value>) | undefined;
+}
+
+/** The same with `worker`, the other name of `workerProcess`. */
+export interface WorkerNamedSpec<Job, Result, Local = undefined, Value = undefined>
+  extends Omit<ThreadFactorySpec<Job, Result, Local, Value>, 'workerProcess'> {
+  worker: (job: Job, context: JobContext<Local>) => Result | PromiseLike<Result>;
+}
+
+/** A spec after the check: one name for each function, no types. */
+export interface CheckedSpec {
+  readonly manager: (input: unknown) => unknown;
+  readonly workerStartup: ((context: never) => unknown) | undefined;
+  readonly workerProcess: (job: never, context: never) => unknown;
+  readonly workerFinish: ((context: never) => unknown) | undefined;
+  readonly managerFinish: ((summary: unknown) => unknown) | undefined;
+}
+
+const NAMES = ['manager', 'workerStartup', 'workerProcess', 'worker', 'workerFinish', 'managerFinish'] as const;
+const EXAMPLE = '{ manager: () => [1, 2, 3], workerProcess: (job) => job * 2 }';
+
+/**
+ * @param spec what the user gave
+ * @param source where it came from, for the text of an error
+ * @param needsManager false where jobs come from elsewhere
+ * @throws SpecError saying what was expected and what came
+ */
+export function checkSpec(spec: unknown, source = 'The spec', needsManager = true): CheckedSpec {
+  if (typeof spec !== 'object' || spec === null) {
+    throw new SpecError(`${source} must be an object of functions such as ${EXAMPLE}, got ${kindOf(spec)}.`);
+  }
+  const given = spec as Partial<Record<(typeof NAMES)[number], unknown>>;
+  for (const name of NAMES) {
+    if (given[name] !== undefined && typeof given[name] !== 'function') {
+      throw new SpecError(`${source}: expected \`${name}\` to be a function, got ${kindOf(given[name])}.`);
+    }
+  }
+  if (given.worker !== undefined && given.workerProcess !== undefined) {
+    throw new SpecError(`${source} has both \`worker\` and \`workerProcess\`: they are two names of one function. Keep one.`);
+  }
+  const workerProcess = given.workerProcess ?? given.worker;
+  if (workerProcess === undefined) {
+    throw new SpecError(`${source} has no \`workerProcess\` (or \`worker\`): the function that does one job, as in ${EXAMPLE}.`);
+  }
+  if (given.manager === undefined && needsManager) {
+    throw new SpecError(`${source} has no \`manager\`: the function that returns the list of jobs, as in ${EXAMPLE}.`);
+  }
+  return {
+    manager: (given.manager ?? (() => [])) as CheckedSpec['manager'],
+    workerStartup: given.workerStartup as CheckedSpec['workerStartup'],
+    workerProcess: workerProcess as CheckedSpec['workerProcess'],
+    workerFinish: given.workerFinish as CheckedSpec['workerFinish'],
+    managerFinish: given.managerFinish as CheckedSpec['managerFinish'],
+  };
+}
+
+/**
+ * The spec in a module's namespace: the functions by name, or as its default export.
+ * @param namespace what `import()` or `require` gave
+ */
+export function specOfModule(namespace: unknown, id: string): CheckedSpec {
+  const outer = namespace as { default?: unknown } & Record<string, unknown>;
+  const named = (value: unknown): value is Record<string, unknown> =>
+    typeof value === 'object' && value !== null && ('workerProcess' in value || 'worker' in value);
+  const inner = outer?.default as { default?: unknown } | undefined;
+  // A CommonJS module under `import()` has its exports as `default`; a transpiled one has them one level deeper.
+  const found = [outer, inner, inner?.default].find(named);
+  return checkSpec(found ?? outer, `The module ${id}`);
+}
+
+function kindOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value === 'string') return `the string ${JSON.stringify(value.slice(0, 40))}`;
+  return Array.isArray(value) ? 'an array' : `${typeof value === 'object' ? 'an' : 'a'} ${typeof value}`;
+}
