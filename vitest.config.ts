@@ -1,0 +1,86 @@
+import { defineConfig } from 'vitest/config';
+
+const MINUTE = 60_000;
+
+// Groups run one after another: nothing competes with the tests that fork for the machine's cores.
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts', 'test/architecture.test.ts'],
+          pool: 'threads',
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        // Against the built package: what is checked is what users get.
+        test: {
+          name: 'types',
+          include: [],
+          typecheck: {
+            enabled: true,
+            only: true,
+            checker: 'tsc',
+            include: ['test/types/**/*.test-d.{ts,mts,cts}'],
+            tsconfig: 'test/types/tsconfig.json',
+          },
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        // Forks the built package: a process for each file, few at a time.
+        test: {
+          name: 'integration',
+          include: ['test/integration/**/*.test.ts'],
+          pool: 'forks',
+          isolate: true,
+          maxWorkers: 2,
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
+          name: 'package',
+          include: ['test/package/**/*.test.ts'],
+          pool: 'forks',
+          maxWorkers: 1,
+          testTimeout: 3 * MINUTE,
+          hookTimeout: 5 * MINUTE,
+          sequence: { groupOrder: 3 },
+        },
+      },
+      {
+        test: {
+          name: 'soak',
+          include: ['test/soak/**/*.test.ts'],
+          pool: 'forks',
+          maxWorkers: 1,
+          testTimeout: 30 * MINUTE,
+          sequence: { groupOrder: 4 },
+        },
+      },
+    ],
+    coverage: {
+      provider: 'v8',
+      reporter: ['text'],
+      // The pure files: what they do depends on their arguments alone, so nothing excuses a line no test reaches.
+      include: [
+        'src/protocol.ts',
+        'src/errors.ts',
+        'src/error-wire.ts',
+        'src/codec.ts',
+        'src/options.ts',
+        'src/option-checks.ts',
+        'src/manager/source.ts',
+        'src/manager/queue.ts',
+        'src/manager/batch.ts',
+        'src/manager/retry.ts',
+      ],
+      thresholds: { lines: 95, functions: 95, statements: 95, branches: 95 },
+    },
+  },
+});
