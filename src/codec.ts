@@ -1,5 +1,6 @@
 import { types } from 'node:util';
 import { SerializationError } from './errors.js';
+import type { PlainCopies } from './plain-copy.js';
 import { arePrototypesClean, copyPlain, NOT_PLAIN, plainCopies } from './plain-copy.js';
 import { describeRefusal, refuseAtSight } from './refusal.js';
 import { deserialize, ownBytes, serialize } from './serializer.js';
@@ -51,7 +52,8 @@ const { stringify, parse } = JSON;
 const { getPrototypeOf } = Object;
 
 /**
- * Writes a column. Never throws for what a value is; the user's getters are called.
+ * Writes a column. Never throws for what a value is; the user's getters are called. A column beyond what a message
+ * holds (2 GiB, or half a GiB of text) has all its values refused: it should have been cut into smaller ones.
  *
  * @param onRefused called once for each value that can't be sent
  * @param nameOf names a value in its error; `value 0` and so on by default
@@ -66,7 +68,6 @@ export function encodeColumn(
   const plain: unknown[] = [];
   const frames: Frame[] = [];
   const isClean = arePrototypesClean();
-  let room = MAX_BYTES;
   for (let i = 0; i < values.length; i++) {
     const value = values[i];
     const copy = isClean ? copyPlain(value, copies) : NOT_PLAIN;
@@ -75,17 +76,20 @@ export function encodeColumn(
       continue;
     }
     plain[i] = undefined;
-    const frame = encodeFrame(value, i, room, nameOf);
-    if (frame instanceof SerializationError) {
-      copies.exact = false;
-      onRefused(i, frame);
-    } else {
-      frames.push(frame);
-      room -= frame.bytes.byteLength;
-    }
+    copies.exact = false;
+    const frame = encodeFrame(value, i, nameOf);
+    if (frame instanceof SerializationError) onRefused(i, frame);
+    else frames.push(frame);
   }
-  if (frames.length === 0 && copies.exact && !copies.slow) return stringify(plain);
-  return frames.length > 0 ? joinFrames(frames, serialize(plain)) : serialize(plain, PLAIN);
+  const encoded = join(plain, copies, frames);
+  if (typeof encoded !== 'object' || !('cause' in encoded)) return encoded;
+  const sent = new Set(frames.map(({ position }) => position));
+  plain.forEach((value, i) => {
+    if (value === undefined && !sent.has(i)) return;
+    const message = `Cannot send ${nameOf(i)}: the values of its batch are too large for one message`;
+    onRefused(i, new SerializationError(message, encoded));
+  });
+  return values.length;
 }
 
 /**
@@ -126,15 +130,24 @@ function isUndefined(values: readonly unknown[]): boolean {
   return true;
 }
 
-function encodeFrame(
-  value: unknown,
-  position: number,
-  room: number,
-  nameOf: NameOf,
-): Frame | SerializationError {
-  const frame = bytesFrame(value, position) ?? valueFrame(value, position, nameOf);
-  if (frame instanceof SerializationError || frame.bytes.byteLength <= room) return frame;
-  return new SerializationError(`Cannot send ${nameOf(position)}: a message holds no more than 2 GiB`);
+/** The parts as one; what was thrown, as a `cause`, if they are too large. */
+function join(
+  plain: readonly unknown[],
+  copies: PlainCopies,
+  frames: readonly Frame[],
+): Encoded | { cause: unknown } {
+  try {
+    if (copies.exact && !copies.slow) return stringify(plain);
+    const encoded = frames.length > 0 ? joinFrames(frames, serialize(plain)) : serialize(plain, PLAIN);
+    if (encoded.byteLength <= MAX_BYTES) return encoded;
+    return { cause: new RangeError(`${encoded.byteLength} bytes`) };
+  } catch (cause) {
+    return { cause };
+  }
+}
+
+function encodeFrame(value: unknown, position: number, nameOf: NameOf): Frame | SerializationError {
+  return bytesFrame(value, position) ?? valueFrame(value, position, nameOf);
 }
 
 /** A frame of the bytes themselves, for a Buffer and a Uint8Array as such. */

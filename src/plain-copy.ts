@@ -101,8 +101,7 @@ function isPlainPrimitive(value: unknown, copies: PlainCopies): boolean {
       if (value.length > LONG_STRING) copies.slow = true;
       return true;
     case 'number':
-      // -0, NaN and the infinities.
-      if (value === 0 ? 1 / value < 0 : value - value !== 0) copies.exact = false;
+      if (!isJsonNumber(value)) copies.exact = false;
       return true;
     case 'undefined':
     case 'bigint':
@@ -114,6 +113,11 @@ function isPlainPrimitive(value: unknown, copies: PlainCopies): boolean {
     default:
       return true;
   }
+}
+
+/** Any but -0, NaN and the infinities. */
+function isJsonNumber(value: number): boolean {
+  return value === 0 ? 1 / value > 0 : Number.isFinite(value);
 }
 
 function copyObject(value: object, copies: PlainCopies, depth: number): unknown {
@@ -173,13 +177,15 @@ function copyArray(value: readonly unknown[], copies: PlainCopies, depth: number
   const copy = [...value];
   for (let i = 0; i < length; i++) {
     const own = copy[i];
-    if (typeof own === 'object' && own !== null) {
+    if (typeof own === 'number') {
+      if ((own | 0) !== own) copies.slow = true;
+      if (!isJsonNumber(own)) copies.exact = false;
+    } else if (typeof own === 'object' && own !== null) {
       const inner = copyObject(own, copies, depth + 1);
       if (inner === NOT_PLAIN) return NOT_PLAIN;
       copy[i] = inner;
-    } else {
-      if (typeof own === 'number' && (own | 0) !== own) copies.slow = true;
-      if (!isPlainPrimitive(own, copies)) return NOT_PLAIN;
+    } else if (!isPlainPrimitive(own, copies)) {
+      return NOT_PLAIN;
     }
   }
   return copy;
