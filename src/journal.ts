@@ -3,7 +3,15 @@ import { parse, resolve } from 'node:path';
 import { JournalError } from './errors.js';
 import { JournalFile } from './journal/file.js';
 import type { Fields } from './journal/format.js';
-import { crashLine, damagedLine, fileNameOf, headerLine, retryLine, settledLine } from './journal/format.js';
+import {
+  crashLine,
+  damagedLine,
+  fileNameOf,
+  headerLine,
+  outcomeField,
+  retryLine,
+  settledLine,
+} from './journal/format.js';
 import type { JobIndex } from './journal/identity.js';
 import { KeyedJobs, PositionedJobs } from './journal/identity.js';
 import type { JournalIo } from './journal/io.js';
@@ -91,25 +99,27 @@ class FileJournal implements Journal {
   }
 
   record(records: readonly JournalRecord[]): void {
+    const failures: JournalError[] = [];
+    const who = this.#jobs.identify(records, (error) => failures.push(error));
+    const what = records.map((record) => this.#outcome(record, failures));
     let text = '';
-    let failure: unknown;
-    for (const record of records) {
-      try {
-        text += settledLine(record, this.#jobs.identify(record.index, record.job));
-      } catch (error) {
-        failure ??= this.#unwritable(record.index, error);
-      }
-      if (text.length > MAX_TEXT) {
-        this.#file.append(text);
-        text = '';
-      }
-    }
+    records.forEach((record, i) => {
+      const [whoFields, whatField] = [who[i], what[i]];
+      if (whoFields === undefined || whatField === undefined) return;
+      text += settledLine(record, whoFields, whatField);
+      if (text.length <= MAX_TEXT) return;
+      this.#file.append(text);
+      text = '';
+    });
     if (text !== '') this.#file.append(text);
-    if (failure !== undefined) throw failure;
+    throwFirst(failures);
   }
 
   retry(line: JournalRetry): void {
-    this.#file.append(retryLine(line, this.#jobs.identify(line.index, line.job)));
+    const failures: JournalError[] = [];
+    const [who] = this.#jobs.identify([line], (error) => failures.push(error));
+    if (who !== undefined) this.#file.append(retryLine(line, who));
+    throwFirst(failures);
   }
 
   crash(line: JournalCrash): void {
@@ -166,15 +176,27 @@ class FileJournal implements Journal {
     return damagedLine(this.#path, lineNumberAt(this.#io, this.#file.fd, this.#offset), cause);
   }
 
-  #unwritable(index: number, cause: unknown): JournalError {
-    if (cause instanceof JournalError) return cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    return new JournalError(
-      `What came of job ${index} can not be written to the journal ${this.#path}: ${reason}. ` +
-        'It would run again in a next run.',
-      { cause },
-    );
+  #outcome({ index, outcome }: JournalRecord, failures: JournalError[]): string | undefined {
+    try {
+      return outcomeField(outcome);
+    } catch (cause) {
+      failures.push(unwritable(this.#path, index, cause));
+      return undefined;
+    }
   }
+}
+
+function unwritable(path: string, index: number, cause: unknown): JournalError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new JournalError(
+    `What came of job ${index} can not be written to the journal ${path}: ${reason}. It would run again in a next run.`,
+    { cause },
+  );
+}
+
+function throwFirst(failures: readonly JournalError[]): void {
+  const [failure] = failures;
+  if (failure !== undefined) throw failure;
 }
 
 function checkKeyed(path: string, wasKeyed: boolean, isKeyed: boolean): void {

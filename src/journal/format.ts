@@ -77,26 +77,29 @@ export function damagedLine(path: string, line: number, cause: unknown): Journal
   );
 }
 
-/**
- * The identity of the job as every line about it has it: its position, and its key or the hash of its value.
- *
- * @param name `key` or `hash`
- * @param value of a hash: nothing that JSON would escape
- */
-export function identity(index: number, name: 'key' | 'hash', value: string): string {
-  return `"index":${number(index)},"${name}":${name === 'hash' ? `"${value}"` : JSON.stringify(value)}`;
+/** The field for what came of a job. Throws as `valueField` does. */
+export function outcomeField(outcome: JournalRecord['outcome']): string {
+  return 'error' in outcome ? errorField(outcome.error) : valueField('result', outcome.result);
 }
 
-/** One settled job: who it is, how it was run, and what came of it last, since that may be long. */
-export function settledLine(record: JournalRecord, who: string): string {
+/**
+ * One settled job: which it is, how it was run, and what came of it last, since that may be long.
+ *
+ * @param who from `JobIndex.identify`
+ * @param what from `outcomeField`
+ */
+export function settledLine(record: JournalRecord, who: string, what: string): string {
   const { outcome, attempt, id, startedAt, duration, machine } = record;
-  const isCompleted = !('error' in outcome);
+  const type = 'error' in outcome ? 'failed' : 'completed';
   const where = machine === undefined ? '' : `,"machine":${JSON.stringify(machine)}`;
-  const what = isCompleted ? valueField('result', outcome.result) : valueField('error', errorToWire(outcome.error));
   return (
-    `{"type":"${isCompleted ? 'completed' : 'failed'}",${who},"attempt":${number(attempt)},"id":${number(id)}${where},` +
+    `{"type":"${type}",${who},"attempt":${number(attempt)},"id":${number(id)}${where},` +
     `"startedAt":${epochText(startedAt)},"duration":${microsecondText(duration)}${what}}\n`
   );
+}
+
+function errorField(error: unknown): string {
+  return valueField('error', errorToWire(error));
 }
 
 let lastEpoch = -1;
@@ -125,7 +128,7 @@ function microsecondText(milliseconds: number): string {
 /** A failed attempt that is going to be followed by another one. */
 export function retryLine(retry: JournalRetry, who: string): string {
   const { attempt, id, delay } = retry;
-  const error = valueField('error', errorToWire(retry.error));
+  const error = errorField(retry.error);
   return (
     `{"type":"retry",${who},"attempt":${number(attempt)},"id":${number(id)},` +
     `"at":${Date.now()},"delay":${number(delay)}${error}}\n`

@@ -1,7 +1,13 @@
 import { JournalError } from '../errors.js';
 import type { Fields } from './format.js';
-import { jobHash } from './hash.js';
+import { jobHash, jobHashes } from './hash.js';
 import { KeyOffsets, PositionOffsets } from './offsets.js';
+
+/** A job and its position in the list. */
+export interface IndexedJob {
+  readonly index: number;
+  readonly job: unknown;
+}
 
 /** How jobs are told apart, and where in the file what is recorded of them begins. */
 export interface JobIndex {
@@ -20,8 +26,11 @@ export interface JobIndex {
    * @throws JournalError as `Journal.recall` does
    */
   recall(index: number, job: unknown, read: (offset: number) => Fields): Fields | undefined;
-  /** The fields by which a line says which job it is about, as JSON without braces. */
-  identify(index: number, job: unknown): string;
+  /**
+   * For each of these jobs the fields by which a line says which it is, as JSON without braces; undefined for one that
+   * `refuse` was called for.
+   */
+  identify(jobs: readonly IndexedJob[], refuse: (error: JournalError) => void): (string | undefined)[];
 }
 
 /** Two jobs of one list have the same key. */
@@ -74,8 +83,9 @@ export class PositionedJobs implements JobIndex {
     return offset > 0 ? fields : undefined;
   }
 
-  identify(index: number, job: unknown): string {
-    return `"index":${index},"hash":"${jobHash(job)}"`;
+  identify(jobs: readonly IndexedJob[]): string[] {
+    const hashes = jobHashes(jobs);
+    return jobs.map(({ index }, i) => `"index":${index},"hash":"${hashes[i]}"`);
   }
 
   #changed(index: number): JournalError {
@@ -117,15 +127,26 @@ export class KeyedJobs implements JobIndex {
     return offset === undefined ? undefined : read(offset);
   }
 
-  identify(index: number, job: unknown): string {
+  identify(jobs: readonly IndexedJob[], refuse: (error: JournalError) => void): (string | undefined)[] {
+    return jobs.map(({ index, job }) => {
+      try {
+        return `"index":${index},"key":${JSON.stringify(this.#sameKey(index, job))}`;
+      } catch (error) {
+        if (!(error instanceof JournalError)) throw error;
+        refuse(error);
+        return undefined;
+      }
+    });
+  }
+
+  /** The key by which the job was recalled: under another one it would not be found again, or another job would be. */
+  #sameKey(index: number, job: unknown): string {
     const key = this.#keyOf(index, job);
-    if (this.#offsets.get(key) !== TAKEN) {
-      throw new JournalError(
-        `\`key\` returned ${JSON.stringify(key)} for job ${index}, and something else before. It must always return the ` +
-          'same for one job: is it made of something that changes, or was the job changed meanwhile?',
-      );
-    }
-    return `"index":${index},"key":${JSON.stringify(key)}`;
+    if (this.#offsets.get(key) === TAKEN) return key;
+    throw new JournalError(
+      `\`key\` returned ${JSON.stringify(key)} for job ${index}, and something else before. It must always return the ` +
+        'same for one job: is it made of something that changes, or was the job changed meanwhile?',
+    );
   }
 
   #keyOf(index: number, job: unknown): string {

@@ -14,9 +14,23 @@ import { deserialize, serialize } from '../serializer.js';
  */
 export function valueField(name: 'result' | 'error', value: unknown): string {
   if (value === undefined) return '';
-  const json = exactJson(value);
+  const json = jsonText(value);
   if (json !== undefined) return `,"${name}":${json}`;
   return `,"${name}V8":"${serialize(value).toString('base64')}"`;
+}
+
+/** The JSON of a value that JSON gives back exactly, or undefined. Most values are primitive, and quickly told. */
+export function jsonText(value: unknown): string | undefined {
+  switch (typeof value) {
+    case 'string':
+      return JSON.stringify(value);
+    case 'number':
+      return Number.isFinite(value) && !Object.is(value, -0) ? String(value) : undefined;
+    case 'boolean':
+      return value ? 'true' : 'false';
+    default:
+      return exactJson(value);
+  }
 }
 
 /**

@@ -1,0 +1,237 @@
+import { systemClock } from '../clock.js';
+import { errorToWire } from '../error-wire.js';
+import { SpecError, ThreadFactoryError } from '../errors.js';
+import type { ChildMessage, FactoryRef, FatalPhase, InitMessage, ManagerMessage } from '../protocol.js';
+import { BRAND, isBranded } from '../protocol.js';
+import { becomeWorker, constructions, loadedVersions, VERSION } from '../registry.js';
+import type { CheckedSpec } from '../spec.js';
+import { specOfModule } from '../spec.js';
+import { loadModule } from './load.js';
+import { Runner } from './runner.js';
+import { watchParent } from './watchdog.js';
+
+/**
+ * The forked entry: takes hold of the channel, loads the user's module, finds the wanted factory's spec in it, and
+ * binds a runner to the channel.
+ *
+ * Order: the channel's listener comes first, before any of the user's code, with everything that is needed of
+ * `process` and the globals taken then, since the user's code may replace them. While the module loads the channel is
+ * unref'ed: a loop that drains without the wanted factory means that it will never be constructed.
+ *
+ * Phases: `loading` → `found` (spec known, module maybe still evaluating) → `loaded` (told the manager) → `running`
+ * (its number came) → `leaving`.
+ */
+
+const send = process.send?.bind(process);
+const exit = process.exit.bind(process);
+const microtask = queueMicrotask;
+const emit = process.emit.bind(process) as (...args: unknown[]) => boolean;
+
+let phase: 'loading' | 'found' | 'loaded' | 'running' | 'leaving' = 'loading';
+let wanted: { module: string; factory: FactoryRef } | undefined;
+let init: InitMessage | undefined;
+let spec: CheckedSpec | undefined;
+let runner: Runner | undefined;
+let lastSent: Promise<void> | undefined;
+
+/** Sends a message; a promise where the channel is full, settled when it is on its way. */
+function say(message: ChildMessage): Promise<void> | undefined {
+  if (send === undefined || !process.connected) return undefined;
+  let sent: (() => void) | undefined;
+  const done = new Promise<void>((resolve) => {
+    sent = resolve;
+  });
+  const room = send(message, undefined, undefined, () => sent?.());
+  lastSent = done;
+  return room ? undefined : done;
+}
+
+/** Resolves when all that was said is on its way: messages are written in order, so the last one's turn is all's. */
+function flushed(): Promise<void> {
+  return lastSent ?? Promise.resolve();
+}
+
+/** Sends what can only be the last message, and leaves when it is on its way. */
+function leaveSaying(fatal: FatalPhase, error: unknown): void {
+  if (phase === 'leaving') return;
+  phase = 'leaving';
+  const message: ChildMessage = { brand: BRAND, type: 'fatal', phase: fatal, error: errorToWire(error) };
+  if (send === undefined) exit(1);
+  else send(message, undefined, undefined, () => exit(1));
+}
+
+function takeChannel(): void {
+  const listener = (): void => {};
+  process.on('message', listener);
+  process.channel?.unref();
+  // Whoever removes all listeners must not cut us off: messages are only read while somebody listens.
+  process.on('removeListener', (name: string | symbol, removed: unknown) => {
+    if (name === 'message' && removed === listener) microtask(() => process.on('message', listener));
+  });
+  // Ours are taken before the user's listeners see them.
+  process.emit = ((name: string | symbol, ...args: unknown[]) => {
+    const [message] = args;
+    if (name === 'message' && isBranded(message)) {
+      receive(message as unknown as ManagerMessage);
+      return true;
+    }
+    return emit(name, ...args);
+  }) as typeof process.emit;
+  process.on('disconnect', orphaned);
+  process.on('beforeExit', drained);
+  process.on('uncaughtExceptionMonitor', (error) => {
+    if (phase === 'loading' || phase === 'found') return;
+    runner?.flush();
+    say({ brand: BRAND, type: 'uncaught', error: errorToWire(error) });
+  });
+}
+
+/** The manager has gone, or a job closed the channel: nothing we do can be reported. */
+function orphaned(): void {
+  if (phase === 'leaving') return;
+  try {
+    // With everything that jobs started. The manager's own group is another one.
+    if (process.platform !== 'win32') process.kill(-process.pid, 'SIGKILL');
+  } finally {
+    exit(1);
+  }
+}
+
+function receive(message: ManagerMessage): void {
+  switch (message.type) {
+    case 'init':
+      void load(message);
+      return;
+    case 'begin':
+      void begin(message.id);
+      return;
+    case 'jobs':
+      runner?.accept(message);
+      return;
+    case 'finish':
+      void finish();
+      return;
+    case 'abort':
+      void abort();
+      return;
+    default:
+      message satisfies never;
+  }
+}
+
+async function load(message: InitMessage): Promise<void> {
+  init = message;
+  wanted = { module: message.module.id, factory: message.factory };
+  if (message.managerPid !== 0 && process.ppid !== message.managerPid) orphaned();
+  if (message.watchdog) watchParent();
+  process.argv = [...message.argv];
+  systemClock.after(message.startupTimeout * 0.9, tooLate).unref();
+  becomeWorker({ constructed, started, insideJob });
+  try {
+    const namespace = await loadModule(message.module);
+    if (message.factory === 'exports') found(specOfModule(namespace, message.module.id));
+    announce();
+  } catch (error) {
+    leaveSaying(error instanceof SpecError ? 'spec' : 'load', error);
+  }
+}
+
+function constructed(module: string, ordinal: FactoryRef, checked: CheckedSpec): void {
+  if (wanted === undefined || module !== wanted.module || ordinal !== wanted.factory) return;
+  found(checked);
+}
+
+function found(checked: CheckedSpec): void {
+  spec ??= checked;
+  if (phase === 'loading') phase = 'found';
+}
+
+/** Some factory's `start()` was called: a module that awaits it never finishes evaluating. */
+function started(): void {
+  systemClock.soon(announce);
+}
+
+function announce(): void {
+  if (phase !== 'found') return;
+  phase = 'loaded';
+  process.channel?.ref();
+  say({ brand: BRAND, type: 'loaded' });
+}
+
+/** Whether a frame of the runner is below the caller: then it is a job, or something a job called or awaits. */
+function insideJob(): boolean {
+  return runner !== undefined && (new Error('inside').stack ?? '').includes(__filename);
+}
+
+/** The loop has nothing left to do. */
+function drained(): void {
+  if (phase === 'found') announce();
+  else if (phase === 'loading' && wanted !== undefined) leaveSaying('spec', new SpecError(missing('has nothing left to do')));
+}
+
+function tooLate(): void {
+  if (phase === 'loading') leaveSaying('spec', new SpecError(missing('is still waiting for something')));
+}
+
+/** What the user has to move where. */
+function missing(state: string): string {
+  const { module, factory } = wanted ?? { module: '?', factory: 0 };
+  const made = constructions().get(module) ?? 0;
+  const others = loadedVersions().filter((version) => version !== VERSION);
+  const versions = others.length > 0 ? ` It loaded another version of threadfactory (${others.join(', ')}) than ${VERSION}: install one.` : '';
+  return (
+    `The worker loaded ${module} and found ${made === 0 ? 'no factory' : `${made} of its factories`}, not number ` +
+    `${Number(factory) + 1}; the module ${state}. Workers run this module again to get at its functions, so the factory ` +
+    'must be constructed when the module runs: at its top level, before the first `await factory.start()`, not in a ' +
+    'function that a worker does not call and not behind `if (require.main === module)` (only `factory.start()` may be ' +
+    `there). Move \`new ThreadFactory(…)\` there, or put the functions into a module of their own and pass its path.${versions}`
+  );
+}
+
+async function begin(id: number): Promise<void> {
+  if (spec === undefined || init === undefined || phase !== 'loaded') return;
+  phase = 'running';
+  runner = new Runner(spec, { send: say }, {
+    concurrency: init.concurrency,
+    timeout: init.timeout,
+    maxMemory: init.maxMemory,
+    rss: process.memoryUsage.rss,
+    clock: systemClock,
+    abandons: false,
+  });
+  // A startup that throws has been reported; the manager ends us.
+  await runner.begin(id);
+}
+
+async function finish(): Promise<void> {
+  await runner?.finish();
+  leave();
+}
+
+async function abort(): Promise<void> {
+  await runner?.abort(new ThreadFactoryError('The run was aborted', { code: 'ERR_ABORTED' }));
+  leave();
+}
+
+/** Leaves when all that was said is on its way: an exit cuts off what is still queued. */
+function leave(): void {
+  phase = 'leaving';
+  runner?.flush();
+  void flushed().then(() => {
+    if (process.platform !== 'win32') {
+      exit(0);
+      return;
+    }
+    // Pipes are written asynchronously there.
+    process.stdout.write('', () => process.stderr.write('', () => exit(0)));
+  });
+}
+
+if (send === undefined) {
+  process.stderr.write('threadfactory: bootstrap.cjs is the entry of its worker processes and is not run by hand.\n');
+  exit(2);
+} else {
+  takeChannel();
+}
+
+

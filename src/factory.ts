@@ -1,0 +1,272 @@
+import { EventEmitter } from 'node:events';
+import { existsSync } from 'node:fs';
+import { callerFile, moduleNamed, moduleOfCaller } from './call-site.js';
+import { SpecError, ThreadFactoryError } from './errors.js';
+import { iterate } from './iteration.js';
+import { openJournal } from './journal.js';
+import type { ResolvedOptions, ThreadFactoryOptions } from './options.js';
+import { resolveOptions } from './options.js';
+import { BOOTSTRAP, SELF } from './paths.js';
+import type { FactoryRef, ModuleRef } from './protocol.js';
+import { isWorker, nextOrdinal, workerSide } from './registry.js';
+import { jobsFailed, Run } from './run.js';
+import { handleSignals } from './signals.js';
+import type { CheckedSpec, Failure, Summary, ThreadFactorySpec, WorkerNamedSpec } from './spec.js';
+import { checkSpec, specOfModule } from './spec.js';
+
+/** A job that completed, as `completed` and iteration give it. */
+export interface Completed<Job = unknown, Result = unknown> {
+  readonly index: number;
+  readonly job: Job;
+  readonly result: Result;
+  /** The worker's number. */
+  readonly id: number;
+  readonly attempt: number;
+  /** Epoch milliseconds. */
+  readonly startedAt: number;
+  /** Milliseconds. */
+  readonly duration: number;
+  /** Jobs settled so far, this one included. */
+  readonly done: number;
+  /** Jobs in the list; undefined while a lazy list is open. */
+  readonly total: number | undefined;
+}
+
+/** What `error` says of a job that failed for good. */
+export type JobFailure<Job = unknown> = Omit<Failure<Job>, 'error'>;
+
+/** The events of a factory and the arguments of their listeners. */
+export interface ThreadFactoryEvents<Job = unknown, Result = unknown, Value = unknown> {
+  ready: [{ id: number; pid: number }];
+  progress: [{ index: number; id: number; data: unknown }];
+  completed: [Completed<Job, Result>];
+  retry: [Error, { index: number; job: Job; id: number; attempt: number; delay: number }];
+  error: [Error, JobFailure<Job>?];
+  exit: [
+    {
+      id: number | undefined;
+      pid: number;
+      code: number | null;
+      signal: string | null;
+      reason: 'finished' | 'stopped' | 'recycled' | 'timeout' | 'aborted' | 'startup' | 'crashed';
+    },
+  ];
+  finished: [Summary<Job, Result, Value>];
+}
+
+/**
+ * Runs a list of jobs on every core: forks a worker process a core, which loads the module that called
+ * `new ThreadFactory`, and hands them the jobs that `manager` lists.
+ */
+export class ThreadFactory<Job = unknown, Result = unknown, Local = undefined, Value = undefined> extends EventEmitter<
+  ThreadFactoryEvents<Job, Awaited<Result>, Value>
+> {
+  /** Whether this process is a worker: the same module runs there, and its top level with it. */
+  static get isWorker(): boolean {
+    return isWorker();
+  }
+
+  /** What the last run came to. */
+  summary: Summary<Job, Awaited<Result>, Value> | undefined;
+
+  readonly #options: ResolvedOptions;
+  readonly #module: ModuleRef;
+  readonly #factory: FactoryRef;
+  #spec: CheckedSpec | undefined;
+  #run: Run | undefined;
+  #running: Promise<unknown> | undefined;
+  #paused = false;
+  readonly #late: boolean;
+
+  /**
+   * @param spec the functions; or the path or `file:` URL of a module that exports them
+   * @param options see ThreadFactoryOptions
+   * @throws SpecError when the functions are wrong, or can't be reached from a worker
+   * @throws OptionError when an option is
+   */
+  constructor(
+    spec:
+      | ThreadFactorySpec<Job, Result, Local, Value>
+      | WorkerNamedSpec<Job, Result, Local, Value>
+      | string
+      | URL,
+    options?: ThreadFactoryOptions<Job, Awaited<Result>>,
+  ) {
+    super();
+    this.#options = resolveOptions(options);
+    if (!existsSync(BOOTSTRAP)) {
+      throw new SpecError(
+        `threadfactory can not find the entry file of its workers, ${BOOTSTRAP}: it was bundled away from it. ` +
+          'Mark threadfactory external in your bundler.',
+      );
+    }
+    const caller = callerFile(new.target, SELF);
+    if (typeof spec === 'string' || spec instanceof URL) {
+      this.#module = moduleNamed(spec, caller);
+      this.#factory = 'exports';
+    } else {
+      this.#spec = checkSpec(spec);
+      const { module } = this.#options;
+      this.#module = module === undefined ? moduleOfCaller(caller) : callerModule(module, caller);
+      this.#factory = nextOrdinal(this.#module.id);
+      workerSide()?.constructed(this.#module.id, this.#factory, this.#spec);
+    }
+    this.#late = workerSide()?.insideJob() === true;
+  }
+
+  /**
+   * Runs the list to its end.
+   * @param input handed to `manager`
+   * @returns the summary; rejects with an AggregateError (`ERR_JOBS_FAILED`) when jobs failed that no `error` listener
+   * was told of, with the error itself when the run failed, with the signal's reason when it was aborted. In a worker
+   * it never settles.
+   */
+  start(input?: unknown): Promise<Summary<Job, Awaited<Result>, Value>> {
+    const worker = workerSide();
+    if (isWorker()) {
+      if (this.#late || worker?.insideJob() === true) {
+        return Promise.reject(
+          new SpecError('A factory can not be started from inside a job: workers fork no workers of their own. List more jobs in `manager` instead.'),
+        );
+      }
+      worker?.started();
+      return new Promise(() => {});
+    }
+    if (this.#running !== undefined) {
+      return Promise.reject(new ThreadFactoryError('This factory is running. Wait for start() to settle before the next start().', { code: 'ERR_RUNNING' }));
+    }
+    const running = this.#go(input, false, () => {});
+    // A failure that a listener was told of is no unhandled rejection as well.
+    running.catch(() => {});
+    const visible = running.then((summary) => summary);
+    if (this.listenerCount('error') > 0) visible.catch(() => {});
+    return visible as Promise<Summary<Job, Awaited<Result>, Value>>;
+  }
+
+  /** Starts a run and yields completed jobs as they come, or in job order with `ordered: true`. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<Completed<Job, Awaited<Result>>> {
+    if (isWorker()) {
+      workerSide()?.started();
+      const never = (): Promise<never> => new Promise(() => {});
+      return { next: never, return: never, [Symbol.asyncIterator]: () => this[Symbol.asyncIterator]() };
+    }
+    if (this.#running !== undefined) {
+      throw new ThreadFactoryError('This factory was started already: iterate it instead of calling start().', { code: 'ERR_RUNNING' });
+    }
+    return iterate<Completed<Job, Awaited<Result>>>({
+      ordered: this.#options.ordered,
+      run: (sink) => this.#go(undefined, true, (job, failed) => sink(job as never, failed)),
+      hold: (on) => this.#run?.hold(on || this.#paused),
+      stop: () => this.stop(),
+    });
+  }
+
+  /** Hands out nothing more until `unpause()`; what was handed out runs on. */
+  pause(): void {
+    this.#paused = true;
+    this.#run?.hold(true);
+  }
+
+  /** Goes on after `pause()`. */
+  unpause(): void {
+    this.#paused = false;
+    this.#run?.hold(false);
+  }
+
+  /** Hands out nothing more, lets running jobs end, runs `workerFinish`; resolves after `finished`. */
+  async stop(): Promise<void> {
+    if (this.#run === undefined) return;
+    this.#run.stop('stop');
+    await this.#running?.catch(() => {});
+  }
+
+  /** The same as `stop()`, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  /** Tells each listener by itself: what one throws is rethrown as an uncaught exception, and the run goes on. */
+  #tell(name: keyof ThreadFactoryEvents, ...args: readonly unknown[]): void {
+    for (const listener of this.rawListeners(name)) {
+      try {
+        Reflect.apply(listener, this, args);
+      } catch (error) {
+        process.nextTick(() => {
+          throw error;
+        });
+      }
+    }
+  }
+
+  #go(input: unknown, iterated: boolean, sink: (job: object, failed: boolean) => void): Promise<unknown> {
+    const running = this.#begin(input, iterated, sink).finally(() => {
+      this.#run = undefined;
+      this.#running = undefined;
+    });
+    this.#running = running;
+    return running;
+  }
+
+  async #begin(input: unknown, iterated: boolean, sink: (job: object, failed: boolean) => void): Promise<unknown> {
+    const options = this.#options;
+    const emit = this.#tell.bind(this);
+    const spec = await this.#loadSpec();
+    const { journal, key, fsync, keepResults } = options;
+    const run = new Run(
+      {
+        spec,
+        options: { ...options, ordered: iterated && options.ordered },
+        module: this.#module,
+        factory: this.#factory,
+        keepResults: keepResults ?? !iterated,
+        openJournal: journal === undefined ? undefined : () => openJournal({ path: journal, module: this.#module.id, key, fsync }),
+      },
+      {
+        wants: (name) => (iterated && name === 'completed') || this.listenerCount(name) > 0,
+        ready: (about) => emit('ready', about),
+        progress: (about) => emit('progress', about),
+        retry: (error, about) => emit('retry', error, about),
+        exit: (about) => emit('exit', about),
+        completed: (job) => {
+          if (this.listenerCount('completed') > 0) emit('completed', job);
+          if (iterated) sink(job, false);
+        },
+        failed: ({ index, job, id, attempts, error }) => {
+          if (this.listenerCount('error') > 0) emit('error', error, { index, job, id, attempts });
+          if (iterated) sink({ index }, true);
+        },
+        runFailed: (error) => emit('error', error),
+      },
+    );
+    this.#run = run;
+    if (this.#paused) run.hold(true);
+    const release = options.handleSignals ? handleSignals(run) : () => {};
+    try {
+      const summary = await run.go(input);
+      this.summary = summary as Summary<Job, Awaited<Result>, Value>;
+      if (run.aborted !== undefined) throw run.aborted.value;
+      emit('finished', summary);
+      if (run.failed !== undefined) throw run.failed.error;
+      if (run.unreported > 0) throw jobsFailed(summary);
+      return summary;
+    } finally {
+      release();
+    }
+  }
+
+  async #loadSpec(): Promise<CheckedSpec> {
+    // Never synchronously: whoever calls start() may attach listeners after it.
+    await undefined;
+    if (this.#spec === undefined) {
+      const { loadModule } = await import('./child/load.js');
+      this.#spec = specOfModule(await loadModule(this.#module), this.#module.id);
+    }
+    return this.#spec;
+  }
+}
+
+/** The module option names a module that constructs this factory when it runs: loaded as its format asks. */
+function callerModule(module: string, caller: string | undefined): ModuleRef {
+  const named = moduleNamed(module, caller);
+  return caller?.startsWith('file:') && caller.endsWith(named.id) ? { loader: 'import', id: caller } : named;
+}

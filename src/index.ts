@@ -1,0 +1,23 @@
+export {
+  EngineError,
+  JobTimeoutError,
+  JournalError,
+  OptionError,
+  SerializationError,
+  SpecError,
+  ThreadFactoryError,
+  WorkerCrashError,
+  WorkerStartError,
+} from './errors.js';
+export type { Completed, JobFailure, ThreadFactoryEvents } from './factory.js';
+export { ThreadFactory } from './factory.js';
+export type { RetryOptions, ThreadFactoryOptions } from './options.js';
+export type {
+  Failure,
+  JobContext,
+  JobList,
+  Summary,
+  ThreadFactorySpec,
+  WorkerContext,
+  WorkerNamedSpec,
+} from './spec.js';

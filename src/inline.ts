@@ -1,0 +1,58 @@
+import { Runner } from './child/runner.js';
+import type { Clock } from './clock.js';
+import type { Child, SpawnChild } from './manager/child.js';
+import type { ChildMessage } from './protocol.js';
+import { BRAND } from './protocol.js';
+import type { CheckedSpec } from './spec.js';
+
+/**
+ * `workers: 0`: the child's runner in the manager's own process, behind the interface of a forked child, so that
+ * everything else (serialiser, batches, events, retries) is the same code. Nothing can be killed: an attempt that does
+ * not end after its time is left behind.
+ */
+export function inlineSpawner(
+  spec: CheckedSpec,
+  options: { readonly concurrency: number; readonly timeout: number | undefined; readonly clock: Clock },
+): SpawnChild {
+  return (events) => {
+    const { clock } = options;
+    let gone = false;
+    const send = (message: ChildMessage): undefined => {
+      clock.soon(() => {
+        if (!gone) events.message(message);
+      });
+    };
+    const end = (): void => {
+      clock.soon(() => {
+        if (gone) return;
+        gone = true;
+        events.exited({ code: 0, signal: null });
+      });
+    };
+    const runner = new Runner(spec, { send: (message) => send(message) }, {
+      ...options,
+      maxMemory: undefined,
+      rss: () => 0,
+      abandons: true,
+    });
+    const child: Child = {
+      pid: process.pid,
+      label() {},
+      stderr: () => '',
+      kill: end,
+      send(message) {
+        clock.soon(() => {
+          if (message.type === 'begin') void runner.begin(message.id);
+          else if (message.type === 'jobs') runner.accept(message);
+          else if (message.type === 'finish') void runner.finish().then(end);
+          else if (message.type === 'abort') {
+            void runner.abort(new Error('The run was aborted'));
+            end();
+          }
+        });
+      },
+    };
+    send({ brand: BRAND, type: 'loaded' });
+    return child;
+  };
+}

@@ -1,0 +1,375 @@
+import type { Clock } from './clock.js';
+import { systemClock } from './clock.js';
+import { errorFromWire } from './error-wire.js';
+import { childEnvironment, childFlags } from './flags.js';
+import { inlineSpawner } from './inline.js';
+import type { Journal } from './journal.js';
+import type { SpawnChild } from './manager/child.js';
+import { crashError } from './manager/crash.js';
+import { forker } from './manager/fork.js';
+import { probeParentDeathSignal } from './manager/pdeathsig.js';
+import { Pool } from './manager/pool.js';
+import { Scheduler } from './manager/scheduler.js';
+import type { Source } from './manager/source.js';
+import { createSource } from './manager/source.js';
+import type { CompletedJob, FailedJob, Settlement } from './manager/tally.js';
+import { isFailed, Tally } from './manager/tally.js';
+import type { ExitReason, Worker } from './manager/worker.js';
+import type { ResolvedOptions } from './options.js';
+import { BOOTSTRAP } from './paths.js';
+import type { FactoryRef, ModuleRef } from './protocol.js';
+import type { CheckedSpec, Summary } from './spec.js';
+
+/**
+ * One run, from `manager()` to the summary: wires the manager's rooms and keeps what the run has come to.
+ *
+ * States: `listing` (manager runs) → `working` → `finishing` (workers have gone, `managerFinish` runs) → `over`.
+ * `fail`, `stop` and `abort` may come at any time; the first of each kind counts.
+ */
+
+/** What a run tells the factory. Each of the payloads is made only where `wants` says so. */
+export interface RunEvents {
+  wants(event: 'completed' | 'error' | 'progress' | 'retry' | 'ready' | 'exit'): boolean;
+  ready(about: { id: number; pid: number }): void;
+  completed(job: CompletedJob): void;
+  failed(job: FailedJob): void;
+  progress(about: { index: number; id: number; data: unknown }): void;
+  retry(error: unknown, about: object): void;
+  runFailed(error: unknown): void;
+  exit(about: object): void;
+}
+
+export interface RunOptions {
+  readonly spec: CheckedSpec;
+  readonly options: ResolvedOptions;
+  readonly module: ModuleRef;
+  readonly factory: FactoryRef;
+  readonly keepResults: boolean;
+  readonly openJournal: (() => Journal) | undefined;
+}
+
+export class Run {
+  readonly startedAt = systemClock.epoch();
+  private readonly clock: Clock = systemClock;
+  private readonly began = systemClock.now();
+  private readonly tally: Tally;
+  private pool: Pool | undefined;
+  private scheduler: Scheduler | undefined;
+  private source: Source | undefined;
+  private journal: Journal | undefined;
+  private stopped: Summary['stopped'] = false;
+  private failure: { readonly error: unknown } | undefined;
+  private abortReason: { readonly value: unknown } | undefined;
+  private ended: (() => void) | undefined;
+  private readonly end: Promise<void>;
+  private held = false;
+
+  constructor(
+    private readonly setup: RunOptions,
+    private readonly events: RunEvents,
+  ) {
+    this.tally = new Tally(setup.keepResults);
+    this.end = new Promise((resolve) => {
+      this.ended = resolve;
+    });
+  }
+
+  /** Whether the run itself failed, and with what. */
+  get failed(): { readonly error: unknown } | undefined {
+    return this.failure;
+  }
+
+  /** Whether it was aborted, and why. */
+  get aborted(): { readonly value: unknown } | undefined {
+    return this.abortReason;
+  }
+
+  /** Failures that nobody was told of. */
+  get unreported(): number {
+    return this.tally.unreported;
+  }
+
+  /** Runs it to its end. Never rejects: `failed` and `aborted` tell. */
+  async go(input: unknown): Promise<Summary> {
+    const { signal } = this.setup.options;
+    const onAbort = (): void => this.abort(signal?.reason);
+    if (signal?.aborted === true) onAbort();
+    signal?.addEventListener('abort', onAbort, { once: true });
+    const onExit = (): void => this.destroyWorkers();
+    process.on('exit', onExit);
+    try {
+      await this.list(input);
+      await this.end;
+      this.journal?.close();
+      return await this.finish();
+    } catch (error) {
+      this.fail(error);
+      return this.summary(undefined);
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+      process.removeListener('exit', onExit);
+    }
+  }
+
+  /** Ends it early and politely. */
+  stop(reason: Exclude<Summary['stopped'], false>): void {
+    if (this.stopped !== false) return;
+    this.stopped = reason;
+    this.halt('stopped');
+  }
+
+  /** Ends it at once. */
+  abort(reason: unknown): void {
+    this.abortReason ??= { value: reason };
+    this.halt('aborted');
+  }
+
+  /** SIGKILLs every worker: the manager's process is about to end. */
+  destroyWorkers(): void {
+    for (const worker of this.pool?.workers ?? []) worker.destroy();
+  }
+
+  /** Hands out nothing more, or goes on. */
+  hold(on: boolean): void {
+    if (this.held === on) return;
+    this.held = on;
+    if (on) this.scheduler?.hold();
+    else this.scheduler?.release();
+  }
+
+  // ---- the list --------------------------------------------------------------------------------------------------
+
+  private async list(input: unknown): Promise<void> {
+    const { spec, options } = this.setup;
+    const probe = options.workers === 0 ? undefined : probeParentDeathSignal();
+    try {
+      const listed = (async () => spec.manager(input))();
+      // Whoever stops the run does not wait for a list that may never come.
+      const list = await Promise.race([listed, this.end]);
+      if (this.isOver) {
+        void listed.then(closeList, () => {});
+        return;
+      }
+      this.journal = this.setup.openJournal?.();
+      const parentDeath = await probe;
+      if (this.isOver) return;
+      this.work(list, parentDeath);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  private get isOver(): boolean {
+    return this.stopped !== false || this.abortReason !== undefined || this.failure !== undefined;
+  }
+
+  private work(list: unknown, parentDeath: Awaited<ReturnType<typeof probeParentDeathSignal>>): void {
+    const { options } = this.setup;
+    const size = Math.max(1, options.workers);
+    const source = createSource(
+      list,
+      { available: () => this.scheduler?.poke(), failed: (error) => this.fail(error) },
+      size,
+    );
+    this.source = source;
+    if (this.failure !== undefined) return;
+    const pool = new Pool(
+      { size, spawn: this.spawner(parentDeath), limits: options, clock: this.clock },
+      {
+        ready: (worker) => {
+          if (this.events.wants('ready')) this.events.ready({ id: worker.id ?? 0, pid: worker.pid ?? 0 });
+          this.scheduler?.ready(worker);
+        },
+        results: (...args) => this.scheduler?.results(...args),
+        progress: (...args) => {
+          if (this.events.wants('progress')) this.scheduler?.progress(...args);
+        },
+        gone: (worker) => this.scheduler?.gone(worker),
+        exited: (worker, reason) => this.workerExited(worker, reason),
+        hopeless: (error) => this.fail(error),
+        misspecified: (error) => this.fail(error),
+        mayFork: () => this.scheduler?.step(),
+      },
+    );
+    this.pool = pool;
+    const { journal } = this;
+    const admit = journal === undefined ? undefined : (index: number, job: unknown) => this.admit(journal, index, job);
+    this.scheduler = new Scheduler(source, pool, { ...options, workers: size }, this.clock, {
+      settled: (settlements) => this.settled(settlements),
+      retry: (error, about) => {
+        this.journal?.retry({ ...about, error });
+        if (this.events.wants('retry')) this.events.retry(error, about);
+      },
+      progress: (about) => this.events.progress(about),
+      crashed: (worker, jobs) => {
+        const { code = null, signal = null } = worker.exit ?? {};
+        this.journal?.crash({ id: worker.id ?? 0, pid: worker.pid, code, signal, jobs });
+      },
+      over: () => this.ended?.(),
+    }, admit);
+    if (this.held) this.scheduler.hold();
+    this.scheduler.step();
+  }
+
+  /** Whether a job has to run: the journal may hold its result. */
+  private admit(journal: Journal, index: number, job: unknown): boolean {
+    try {
+      const recalled = journal.recall(index, job);
+      if (recalled === undefined) return true;
+      this.tally.skip(index, recalled.result);
+    } catch (error) {
+      if ((error as { duplicate?: unknown }).duplicate === true) {
+        const { clock } = this;
+        this.conclude([{ index, job, id: 0, attempts: 0, error, startedAt: clock.epoch(), duration: 0 }]);
+      } else this.fail(error);
+    }
+    return false;
+  }
+
+  private spawner(parentDeath: Awaited<ReturnType<typeof probeParentDeathSignal>>): SpawnChild {
+    const { spec, options, module, factory } = this.setup;
+    const { concurrency, timeout, startupTimeout } = options;
+    if (options.workers === 0) return inlineSpawner(spec, { concurrency, timeout, clock: this.clock });
+    return forker({
+      bootstrap: BOOTSTRAP,
+      init: { module, factory, concurrency, timeout, startupTimeout, maxMemory: options.maxMemoryPerWorker },
+      execPath: options.execPath,
+      execArgv: childFlags(options.execArgv ?? process.execArgv),
+      env: childEnvironment(options.env ?? process.env),
+      cwd: options.cwd,
+      output: options.output,
+      parentDeath,
+      print: (stream, line) => process[stream].write(line),
+    });
+  }
+
+  // ---- what happens ----------------------------------------------------------------------------------------------
+
+  /** What the settle door lets through: recorded first, then counted and told. */
+  private settled(settlements: readonly Settlement[]): void {
+    if (this.journal !== undefined && !this.record(this.journal, settlements)) return;
+    this.conclude(settlements);
+  }
+
+  private conclude(settlements: readonly Settlement[]): void {
+    const tells = this.events.wants('completed');
+    const total = this.source?.total;
+    for (const settlement of settlements) {
+      if (isFailed(settlement)) {
+        const reported = this.events.wants('error');
+        this.tally.fail(settlement, reported);
+        this.events.failed(settlement);
+      } else {
+        this.tally.complete(settlement.index, settlement.result);
+        if (!tells) continue;
+        settlement.done = this.tally.done;
+        settlement.total = total;
+        this.events.completed(settlement);
+      }
+    }
+    if (this.tally.bails(this.setup.options.bail)) this.stop('bail');
+  }
+
+  /** What can't be recorded is not told either: the run fails, and these jobs will run again. */
+  private record(journal: Journal, settlements: readonly Settlement[]): boolean {
+    try {
+      journal.record(
+        settlements.map((settlement) => {
+          const { index, job, id, startedAt, duration } = settlement;
+          const about = { index, job, id, startedAt, duration };
+          return isFailed(settlement)
+            ? { ...about, attempt: settlement.attempts, outcome: { error: settlement.error } }
+            : { ...about, attempt: settlement.attempt, outcome: { result: settlement.result } };
+        }),
+      );
+      return true;
+    } catch (error) {
+      this.fail(error);
+      return false;
+    }
+  }
+
+  private workerExited(worker: Worker, reason: ExitReason): void {
+    const { code = null, signal = null } = worker.exit ?? {};
+    if (this.events.wants('exit')) this.events.exit({ id: worker.id, pid: worker.pid, code, signal, reason });
+    if (reason !== 'finished' && reason !== 'stopped' && reason !== 'recycled') return;
+    if (!worker.wasReady || this.abortReason !== undefined) return;
+    // `workerFinish` failed: what it was to write may be missing, so the run has failed.
+    if (worker.fatal?.phase === 'finish') this.fail(errorFromWire(worker.fatal.error as never));
+    else if (code !== 0 && worker.held === 0) this.fail(crashError(worker, 'workerFinish'));
+  }
+
+  /** The run itself failed: running jobs end, and `start()` will reject. */
+  private fail(error: unknown): void {
+    if (this.abortReason !== undefined) return;
+    const first = this.failure === undefined;
+    this.failure ??= { error };
+    if (this.events.wants('error')) this.events.runFailed(error);
+    if (first) this.halt('stopped');
+  }
+
+  private halt(reason: 'stopped' | 'aborted'): void {
+    if (this.scheduler === undefined) {
+      this.source?.close();
+      this.ended?.();
+    } else this.scheduler.halt(reason);
+  }
+
+  // ---- the end ---------------------------------------------------------------------------------------------------
+
+  private async finish(): Promise<Summary> {
+    const { managerFinish } = this.setup.spec;
+    const settledAll = this.stopped === false && this.abortReason === undefined && this.failure === undefined;
+    let value: unknown;
+    if (settledAll && managerFinish !== undefined) {
+      try {
+        value = await managerFinish(this.summary(undefined));
+      } catch (error) {
+        this.fail(error);
+      }
+    }
+    return this.summary(value);
+  }
+
+  private summary(value: unknown): Summary {
+    const { tally } = this;
+    // A last job without a result still has its place.
+    const { results } = tally;
+    const total = this.source?.taken ?? 0;
+    if (this.setup.keepResults && results.length < total) results.length = total;
+    return {
+      total,
+      completed: tally.completed,
+      failed: tally.failed,
+      skipped: tally.skipped,
+      results,
+      failures: tally.failures as Summary['failures'],
+      value,
+      startedAt: this.startedAt,
+      duration: this.clock.now() - this.began,
+      stopped: this.stopped,
+    };
+  }
+}
+
+/** A list that came after the run was stopped: whoever made it is told that nobody wants it. */
+function closeList(list: unknown): void {
+  const iterable = list as Partial<AsyncIterable<unknown> & { destroy(): void }> | null;
+  if (typeof iterable?.destroy === 'function') iterable.destroy();
+}
+
+/** The error of a run in which jobs failed that nobody listened for. */
+export function jobsFailed(summary: Summary): AggregateError {
+  const { failed, failures } = summary;
+  const [first] = failures;
+  const errors = failures.slice(0, 1000).map(({ error }) => error);
+  const error = new AggregateError(
+    errors,
+    `${failed} of ${summary.total} jobs failed, the first (job ${first?.index ?? '?'}) with: ${first?.error.message ?? '?'}. ` +
+      "Listen for 'error' to deal with failures one by one.",
+  );
+  Object.defineProperty(error, 'code', { value: 'ERR_JOBS_FAILED', enumerable: true });
+  Object.defineProperty(error, 'summary', { value: summary, enumerable: false });
+  return error;
+}
+
