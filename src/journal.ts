@@ -10,12 +10,13 @@ import {
   headerLine,
   outcomeField,
   retryLine,
-  settledLine,
+  writeSettledLine,
 } from './journal/format.js';
 import type { JobIndex } from './journal/identity.js';
 import { KeyedJobs, PositionedJobs } from './journal/identity.js';
 import type { JournalIo } from './journal/io.js';
 import { ioError, nodeIo } from './journal/io.js';
+import { LineBuffer } from './journal/line-buffer.js';
 import { LineCache, lineNumberAt } from './journal/lines.js';
 import type { Lock } from './journal/lock.js';
 import { acquireLock } from './journal/lock.js';
@@ -41,8 +42,8 @@ export type * from './journal/types.js';
  * fine, and so is a shorter one, such as the first ten jobs for a trial: the rest stays recorded.
  */
 
-/** Characters after which a batch is written in parts, far below what a string can hold. */
-const MAX_TEXT = 64 * 1024 * 1024;
+/** Bytes after which a batch is written in parts. */
+const MAX_BATCH = 64 * 1024 * 1024;
 
 /**
  * Opens a journal, or begins one, and holds its lock until `close()`.
@@ -73,6 +74,7 @@ class FileJournal implements Journal {
   readonly #io: JournalIo;
   readonly #jobs: JobIndex;
   readonly #lines: LineCache;
+  readonly #batch = new LineBuffer();
   /** Of the line read last. */
   #offset = 0;
   readonly #read = (offset: number): Fields => this.#fieldsAt(offset);
@@ -102,28 +104,25 @@ class FileJournal implements Journal {
     const failures: JournalError[] = [];
     const who = this.#jobs.identify(records, (error) => failures.push(error));
     const what = records.map((record) => this.#outcome(record, failures));
-    let text = '';
     records.forEach((record, i) => {
-      const [whoFields, whatField] = [who[i], what[i]];
-      if (whoFields === undefined || whatField === undefined) return;
-      text += settledLine(record, whoFields, whatField);
-      if (text.length <= MAX_TEXT) return;
-      this.#file.append(text);
-      text = '';
+      const [whoText, whatField] = [who[i], what[i]];
+      if (whoText === undefined || whatField === undefined) return;
+      writeSettledLine(this.#batch, record, this.#jobs.naming, { who: whoText, what: whatField });
+      if (this.#batch.length > MAX_BATCH) this.#flush();
     });
-    if (text !== '') this.#file.append(text);
+    this.#flush();
     throwFirst(failures);
   }
 
   retry(line: JournalRetry): void {
     const failures: JournalError[] = [];
     const [who] = this.#jobs.identify([line], (error) => failures.push(error));
-    if (who !== undefined) this.#file.append(retryLine(line, who));
+    if (who !== undefined) this.#file.append(Buffer.from(retryLine(line, this.#jobs.naming, who)));
     throwFirst(failures);
   }
 
   crash(line: JournalCrash): void {
-    this.#file.append(crashLine(line));
+    this.#file.append(Buffer.from(crashLine(line)));
   }
 
   close(): void {
@@ -152,7 +151,7 @@ class FileJournal implements Journal {
     }
     this.#file.startAt(scan.end);
     if (scan.header !== undefined) return;
-    this.#file.append(headerLine(module, key !== undefined));
+    this.#file.append(Buffer.from(headerLine(module, key !== undefined)));
     this.#file.syncFolder();
   }
 
@@ -174,6 +173,14 @@ class FileJournal implements Journal {
   /** For the line read last: one that could be read on opening, so its number has to be counted now. */
   #unreadable(cause: unknown): JournalError {
     return damagedLine(this.#path, lineNumberAt(this.#io, this.#file.fd, this.#offset), cause);
+  }
+
+  #flush(): void {
+    try {
+      if (this.#batch.length > 0) this.#file.append(this.#batch.bytes);
+    } finally {
+      this.#batch.clear();
+    }
   }
 
   #outcome({ index, outcome }: JournalRecord, failures: JournalError[]): string | undefined {

@@ -63,7 +63,7 @@ function leaveSaying(fatal: FatalPhase, error: unknown): void {
 function takeChannel(): void {
   const listener = (): void => {};
   process.on('message', listener);
-  process.channel?.unref();
+  process.channel?.ref();
   // Whoever removes all listeners must not cut us off: messages are only read while somebody listens.
   process.on('removeListener', (name: string | symbol, removed: unknown) => {
     if (name === 'message' && removed === listener) microtask(() => process.on('message', listener));
@@ -121,6 +121,8 @@ function receive(message: ManagerMessage): void {
 
 async function load(message: InitMessage): Promise<void> {
   init = message;
+  // From here on only the user's module keeps the loop going.
+  process.channel?.unref();
   wanted = { module: message.module.id, factory: message.factory };
   if (message.managerPid !== 0 && process.ppid !== message.managerPid) orphaned();
   if (message.watchdog) watchParent();

@@ -4,9 +4,6 @@ import { JournalError } from '../errors.js';
 import type { JournalIo } from './io.js';
 import { ioError } from './io.js';
 
-/** Bytes of the buffer that texts are encoded in; a longer text gets one of its own. */
-const BUFFER = 1024 * 1024;
-
 /**
  * The end of the file, where lines are appended.
  *
@@ -21,7 +18,6 @@ export class JournalFile {
   readonly #path: string;
   readonly #io: JournalIo;
   readonly #fsync: number | boolean;
-  readonly #buffer = Buffer.allocUnsafeSlow(BUFFER);
   #end = 0;
   #isRagged = false;
   /** Whether something was written that no fsync has covered. */
@@ -59,11 +55,9 @@ export class JournalFile {
    *
    * @throws JournalError if they could not be written, all of them; what was there before still is
    */
-  append(text: string): void {
+  append(bytes: Uint8Array): void {
     if (this.#isClosed) throw new JournalError(`The journal ${this.#path} is closed.`);
     this.#throwFailure();
-    const isShort = text.length * 3 <= BUFFER;
-    const bytes = isShort ? this.#buffer.subarray(0, this.#buffer.write(text, 0, 'utf8')) : Buffer.from(text);
     try {
       if (this.#isRagged) this.#cutOff();
       this.#writeAll(bytes);
@@ -117,7 +111,7 @@ export class JournalFile {
     );
   }
 
-  #writeAll(bytes: Buffer): void {
+  #writeAll(bytes: Uint8Array): void {
     try {
       for (let written = 0; written < bytes.length; ) {
         written += this.#io.writeSync(this.fd, bytes, written, bytes.length - written);

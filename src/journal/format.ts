@@ -2,6 +2,8 @@ import { win32 } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { errorToWire } from '../error-wire.js';
 import { JournalError } from '../errors.js';
+import type { LineBuffer } from './line-buffer.js';
+import { roomFor } from './line-buffer.js';
 import type { JournalCrash, JournalRecord, JournalRetry } from './types.js';
 import { valueField } from './values.js';
 
@@ -82,24 +84,46 @@ export function outcomeField(outcome: JournalRecord['outcome']): string {
   return 'error' in outcome ? errorField(outcome.error) : valueField('result', outcome.result);
 }
 
+/** How lines name the job they are about: by the JSON text that is written between these. */
+export interface Naming {
+  readonly before: string;
+  readonly after: string;
+}
+
+/** All of a settled line but its identity, its outcome and a machine's name takes fewer bytes than this. */
+const FIXED_BYTES = 250;
+
 /**
  * One settled job: which it is, how it was run, and what came of it last, since that may be long.
  *
  * @param who from `JobIndex.identify`
  * @param what from `outcomeField`
  */
-export function settledLine(record: JournalRecord, who: string, what: string): string {
-  const { outcome, attempt, id, startedAt, duration, machine } = record;
-  const type = 'error' in outcome ? 'failed' : 'completed';
+export function writeSettledLine(
+  lines: LineBuffer,
+  record: JournalRecord,
+  naming: Naming,
+  { who, what }: { readonly who: string; readonly what: string },
+): void {
+  const { outcome, machine } = record;
   const where = machine === undefined ? '' : `,"machine":${JSON.stringify(machine)}`;
-  return (
-    `{"type":"${type}",${who},"attempt":${number(attempt)},"id":${number(id)}${where},` +
-    `"startedAt":${epochText(startedAt)},"duration":${microsecondText(duration)}${what}}\n`
-  );
-}
-
-function errorField(error: unknown): string {
-  return valueField('error', errorToWire(error));
+  lines.reserve(FIXED_BYTES + roomFor(who) + roomFor(what) + roomFor(where));
+  lines.ascii('error' in outcome ? '{"type":"failed","index":' : '{"type":"completed","index":');
+  lines.number(record.index);
+  lines.ascii(naming.before);
+  lines.text(who);
+  lines.ascii(naming.after);
+  lines.ascii(',"attempt":');
+  lines.number(record.attempt);
+  lines.ascii(',"id":');
+  lines.number(record.id);
+  lines.text(where);
+  lines.ascii(',"startedAt":');
+  lines.ascii(epochText(record.startedAt));
+  lines.ascii(',"duration":');
+  writeDuration(lines, record.duration);
+  lines.text(what);
+  lines.ascii('}\n');
 }
 
 let lastEpoch = -1;
@@ -109,7 +133,7 @@ let lastEpochText = '';
 function epochText(epoch: number): string {
   if (epoch !== lastEpoch) {
     lastEpoch = epoch;
-    lastEpochText = number(Math.round(epoch));
+    lastEpochText = Number.isFinite(epoch) ? String(Math.round(epoch)) : '0';
   }
   return lastEpochText;
 }
@@ -117,31 +141,31 @@ function epochText(epoch: number): string {
 /** `''`, `'.001'` … `'.999'`. */
 const THOUSANDTHS = Array.from({ length: 1000 }, (_, i) => String(i / 1000).slice(1));
 
-/** Milliseconds to three decimals; v8 writes a small whole number many times faster than a fraction. */
-function microsecondText(milliseconds: number): string {
+/** Milliseconds to three decimals; v8 takes long to write a fraction. */
+function writeDuration(lines: LineBuffer, milliseconds: number): void {
   const microseconds = Math.round(milliseconds * 1000);
-  if (!(microseconds >= 0 && microseconds < 2 ** 31)) return number(microseconds / 1000);
+  if (!(microseconds >= 0 && microseconds < 2 ** 31)) {
+    lines.number(microseconds / 1000);
+    return;
+  }
   const thousandths = microseconds % 1000;
-  return `${(microseconds - thousandths) / 1000}${THOUSANDTHS[thousandths]}`;
+  lines.number((microseconds - thousandths) / 1000);
+  lines.ascii(THOUSANDTHS[thousandths] ?? '');
+}
+
+function errorField(error: unknown): string {
+  return valueField('error', errorToWire(error));
 }
 
 /** A failed attempt that is going to be followed by another one. */
-export function retryLine(retry: JournalRetry, who: string): string {
-  const { attempt, id, delay } = retry;
-  const error = errorField(retry.error);
-  return (
-    `{"type":"retry",${who},"attempt":${number(attempt)},"id":${number(id)},` +
-    `"at":${Date.now()},"delay":${number(delay)}${error}}\n`
-  );
+export function retryLine(retry: JournalRetry, { before, after }: Naming, who: string): string {
+  const { index, attempt, id, delay } = retry;
+  const fields = JSON.stringify({ attempt, id, at: Date.now(), delay }).slice(1, -1);
+  return `{"type":"retry","index":${index}${before}${who}${after},${fields}${errorField(retry.error)}}\n`;
 }
 
 /** The end of a worker that was not asked to end. */
 export function crashLine(crash: JournalCrash): string {
   const { id, pid, code, signal, jobs } = crash;
   return `${JSON.stringify({ type: 'crash', id, pid, at: Date.now(), code, signal, jobs })}\n`;
-}
-
-/** JSON has no other numbers, and a line with `NaN` in it would be damage. */
-function number(value: number): string {
-  return Number.isFinite(value) ? `${value}` : '0';
 }

@@ -1,5 +1,5 @@
 import { JournalError } from '../errors.js';
-import type { Fields } from './format.js';
+import type { Fields, Naming } from './format.js';
 import { jobHash, jobHashes } from './hash.js';
 import { KeyOffsets, PositionOffsets } from './offsets.js';
 
@@ -26,9 +26,11 @@ export interface JobIndex {
    * @throws JournalError as `Journal.recall` does
    */
   recall(index: number, job: unknown, read: (offset: number) => Fields): Fields | undefined;
+  /** How its lines name a job. */
+  readonly naming: Naming;
   /**
-   * For each of these jobs the fields by which a line says which it is, as JSON without braces; undefined for one that
-   * `refuse` was called for.
+   * For each of these jobs the JSON text that names it, to be put into `naming`; undefined for one that `refuse` was
+   * called for.
    */
   identify(jobs: readonly IndexedJob[], refuse: (error: JournalError) => void): (string | undefined)[];
 }
@@ -49,6 +51,7 @@ export class DuplicateKeyError extends JournalError {
 
 /** Without a key a job is its position, and its value has to be the recorded one: a hash of it tells. */
 export class PositionedJobs implements JobIndex {
+  readonly naming = { before: ',"hash":"', after: '"' };
   readonly #path: string;
   /** Of a job's completed line, or minus that of its last failed one. */
   readonly #offsets = new PositionOffsets();
@@ -84,8 +87,7 @@ export class PositionedJobs implements JobIndex {
   }
 
   identify(jobs: readonly IndexedJob[]): string[] {
-    const hashes = jobHashes(jobs);
-    return jobs.map(({ index }, i) => `"index":${index},"hash":"${hashes[i]}"`);
+    return jobHashes(jobs);
   }
 
   #changed(index: number): JournalError {
@@ -102,6 +104,7 @@ const TAKEN = 0;
 
 /** With a key a job is its key, wherever it stands in the list. */
 export class KeyedJobs implements JobIndex {
+  readonly naming = { before: ',"key":', after: '' };
   readonly #key: (job: unknown) => string;
   readonly #offsets = new KeyOffsets();
 
@@ -130,7 +133,7 @@ export class KeyedJobs implements JobIndex {
   identify(jobs: readonly IndexedJob[], refuse: (error: JournalError) => void): (string | undefined)[] {
     return jobs.map(({ index, job }) => {
       try {
-        return `"index":${index},"key":${JSON.stringify(this.#sameKey(index, job))}`;
+        return JSON.stringify(this.#sameKey(index, job));
       } catch (error) {
         if (!(error instanceof JournalError)) throw error;
         refuse(error);
