@@ -71,16 +71,16 @@ function tightest(root: string, path: string, quotaOf: (group: string) => number
 
 /** `cpu.max` holds `quota period` in µs, or `max period` for no quota. */
 function quotaV2(readText: CpuSources['readText'], group: string): number {
-  const [quota, period] = (readText(`${group}/cpu.max`) ?? '').trim().split(/\s+/);
+  const [quota, period] = (readText(posix.join(group, 'cpu.max')) ?? '').trim().split(/\s+/);
   return ratio(quota, period);
 }
 
 /** `cpu.cfs_quota_us` is -1 for no quota. */
 function quotaV1(readText: CpuSources['readText'], group: string): number {
-  const quota = readText(`${group}/cpu.cfs_quota_us`);
+  const quota = readText(posix.join(group, 'cpu.cfs_quota_us'));
   return quota === undefined
     ? Number.POSITIVE_INFINITY
-    : ratio(quota, readText(`${group}/cpu.cfs_period_us`));
+    : ratio(quota, readText(posix.join(group, 'cpu.cfs_period_us')));
 }
 
 function ratio(quota: string | undefined, period: string | undefined): number {
