@@ -1,0 +1,196 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { Reserved, Room } from './helpers/architecture.js';
+import { breaches, COMPUTED } from './helpers/architecture.js';
+
+const TIME_AND_PROCESS = [
+  'process',
+  'Date',
+  'performance',
+  'setTimeout',
+  'setInterval',
+  'setImmediate',
+  'queueMicrotask',
+  'globalThis',
+];
+const VALUES = ['errors', 'error-wire', 'codec', 'serializer', 'plain-copy', 'refusal'];
+const EDGES = [
+  'journal',
+  'journal/',
+  'progress',
+  'progress/',
+  'report',
+  'report/',
+  'engines/',
+  'cli',
+  'cli/',
+];
+
+/** Which file may import what. A new file belongs to a room, or gets one here. */
+const ROOMS: readonly Room[] = [
+  { name: 'protocol', files: ['protocol'], may: [], without: TIME_AND_PROCESS },
+  {
+    name: 'pure',
+    files: ['batch', 'queue', 'retry', 'source', 'tally', 'window'].map((name) => `manager/${name}`),
+    may: [],
+    types: ['protocol'],
+    without: TIME_AND_PROCESS,
+  },
+  {
+    name: 'manager',
+    files: ['manager/'],
+    may: ['node:*', 'protocol', 'errors', 'error-wire', 'codec', 'clock'],
+    types: ['options', 'spec'],
+  },
+  {
+    // Runs over a channel it was given, in any process.
+    name: 'runner',
+    files: ['child/runner', 'child/context', 'child/report'],
+    may: ['protocol', 'errors', 'error-wire', 'codec', 'clock'],
+    types: ['spec'],
+    without: TIME_AND_PROCESS,
+  },
+  {
+    // The one place where the user's own modules are loaded.
+    name: 'loader',
+    files: ['child/load'],
+    may: ['node:url', 'protocol', COMPUTED],
+  },
+  {
+    name: 'child',
+    files: ['child/'],
+    may: ['node:*', 'protocol', 'errors', 'error-wire', 'codec', 'clock', 'registry', 'spec'],
+  },
+  { name: 'values', files: VALUES, may: ['node:util', 'node:v8'] },
+  { name: 'clock', files: ['clock'], may: [] },
+  { name: 'paths', files: ['paths'], may: ['node:path'] },
+  { name: 'options', files: ['options', 'option-checks', 'cpu-quota'], may: ['node:*', 'errors'] },
+  {
+    name: 'spec',
+    files: ['spec', 'registry', 'call-site', 'flags'],
+    may: ['node:*', 'errors'],
+    types: ['protocol'],
+  },
+  { name: 'journal', files: ['journal', 'journal/'], may: ['node:*', ...VALUES], types: ['spec', 'options'] },
+  {
+    name: 'composition',
+    files: ['factory', 'run', 'inline', 'iteration', 'signals'],
+    may: [
+      'node:*',
+      'manager/',
+      'child/runner',
+      'child/load',
+      'journal',
+      ...VALUES,
+      ...['call-site', 'clock', 'flags', 'options', 'paths', 'protocol', 'registry', 'spec'],
+    ],
+  },
+  { name: 'names', files: ['index'], may: ['factory', 'errors'], types: ['factory', 'options', 'spec'] },
+  {
+    name: 'edges',
+    files: EDGES,
+    may: ['node:*', 'factory', 'journal', 'options', 'option-checks', 'spec', 'clock', ...VALUES],
+  },
+];
+
+const RESERVED: readonly Reserved[] = [
+  { specifier: 'node:child_process', to: ['manager/fork', 'manager/pdeathsig'] },
+  { specifier: 'node:events', to: ['factory'] },
+  { specifier: 'node:worker_threads', to: ['child/watchdog'] },
+];
+
+const SRC = join(import.meta.dirname, '..', 'src');
+
+function sourcesOf(folder: string): Map<string, string> {
+  const paths = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((path) =>
+    path.endsWith('.ts'),
+  );
+  return new Map(
+    paths.map((path) => [
+      path.replaceAll('\\', '/').replace(/\.ts$/, ''),
+      readFileSync(join(folder, path), 'utf8'),
+    ]),
+  );
+}
+
+describe('the house', () => {
+  it('keeps its import rules', () => {
+    expect(breaches(sourcesOf(SRC), ROOMS, RESERVED)).toEqual([]);
+  });
+});
+
+describe('the import rules', () => {
+  const judge = (path: string, text: string): string[] => breaches(new Map([[path, text]]), ROOMS, RESERVED);
+
+  it.each([
+    [
+      'child/bootstrap',
+      "import { Pool } from '../manager/pool.js';",
+      'child/bootstrap (child) imports manager/pool',
+    ],
+    [
+      'child/bootstrap',
+      "import type { Pool } from '../manager/pool.js';",
+      'child/bootstrap (child) imports manager/pool as a type',
+    ],
+    ['manager/pool', "export * from '../child/runner.js';", 'manager/pool (manager) imports child/runner'],
+    ['manager/pool', "const m = await import('../journal.js');", 'manager/pool (manager) imports journal'],
+    [
+      'manager/pool',
+      "type P = import('../progress.js').P;",
+      'manager/pool (manager) imports progress as a type',
+    ],
+    ['manager/pool', 'await import(name);', 'manager/pool (manager) imports what a variable says'],
+    ['manager/pool', "import '../engines/bullmq.js';", 'manager/pool (manager) imports engines/bullmq'],
+    ['protocol', "import type { A } from './errors.js';", 'protocol (protocol) imports errors as a type'],
+    ['manager/queue', "import { join } from 'node:path';", 'manager/queue (pure) imports node:path'],
+    ['manager/queue', 'const at = Date.now();', 'manager/queue (pure) uses Date'],
+    ['manager/queue', 'const at = new Date();', 'manager/queue (pure) uses Date'],
+    ['manager/queue', 'setTimeout(() => {}, 1);', 'manager/queue (pure) uses setTimeout'],
+    ['manager/queue', 'globalThis.setTimeout(f, 1);', 'manager/queue (pure) uses setTimeout'],
+    ['manager/queue', 'const { pid } = process;', 'manager/queue (pure) uses process'],
+    ['manager/queue', 'const o = { performance };', 'manager/queue (pure) uses performance'],
+    ['manager/queue', 'const { setTimeout: set } = globalThis;', 'manager/queue (pure) uses globalThis'],
+    ['manager/queue', 'if (a) { const process = 1; } process.exit();', 'manager/queue (pure) uses process'],
+    ['child/runner', 'process.exit(1);', 'child/runner (runner) uses process'],
+    ['errors', "import { resolveOptions } from './options.js';", 'errors (values) imports options'],
+    ['factory', "import { cli } from './cli.js';", 'factory (composition) imports cli'],
+    ['index', "export { Pool } from './manager/pool.js';", 'index (names) imports manager/pool'],
+    ['attic', 'export {};', 'attic belongs to no room'],
+  ])('find a breach in %s: %s', (path, text, breach) => {
+    expect(judge(path, text)).toEqual([breach]);
+  });
+
+  it('reserve forking, events and threads to the files that are there for them', () => {
+    expect(judge('manager/pool', "import { fork } from 'node:child_process';")).toEqual([
+      'manager/pool imports node:child_process, which is reserved to manager/fork, manager/pdeathsig',
+    ]);
+    expect(judge('manager/pool', "import { EventEmitter } from 'node:events';")).toHaveLength(1);
+    expect(judge('manager/fork', "import { Worker } from 'node:worker_threads';")).toHaveLength(1);
+  });
+
+  it('find a circle of imports, but not of types', () => {
+    const two = (how: string) =>
+      new Map([
+        ['manager/pool', "import { Worker } from './worker.js';"],
+        ['manager/worker', `${how} { Pool } from './pool.js';`],
+      ]);
+    expect(breaches(two('import'), ROOMS, RESERVED)).toEqual([
+      'imports go in a circle: manager/pool → manager/worker → manager/pool',
+    ]);
+    expect(breaches(two('import type'), ROOMS, RESERVED)).toEqual([]);
+  });
+
+  it('let a name pass that is no global', () => {
+    const text = [
+      "import { sliceParcel } from './batch.js';",
+      'interface Timed { process: number; Date?: string }',
+      'const timed = { process: 1, ...worker.process, Date: worker.Date };',
+      'function take(performance: number) { return performance; }',
+      'const at = (): typeof Date | undefined => undefined;',
+      'for (const process of []) process();',
+    ].join('\n');
+    expect(judge('manager/queue', text)).toEqual([]);
+  });
+});

@@ -1,0 +1,100 @@
+import { spawn } from 'node:child_process';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+
+/** What a script printed and how it ended. */
+export interface Ran {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** The JSON lines it printed. */
+  readonly said: unknown[];
+  /** The folder it ran in. */
+  readonly folder: string;
+}
+
+const folders: string[] = [];
+
+/** A temporary folder with these files, in which `threadfactory` is the built package. */
+export async function project(files: Record<string, string>, name = 'plain'): Promise<string> {
+  const root = await mkdtemp(join(tmpdir(), 'threadfactory-'));
+  folders.push(root);
+  const folder = join(root, name);
+  for (const [file, text] of Object.entries(files)) {
+    await mkdir(dirname(join(folder, file)), { recursive: true });
+    await writeFile(join(folder, file), text);
+  }
+  await mkdir(join(folder, 'node_modules'), { recursive: true });
+  await symlink(resolve(import.meta.dirname, '../..'), join(folder, 'node_modules/threadfactory'));
+  return folder;
+}
+
+/** Removes all folders made by `project`. */
+export async function removeProjects(): Promise<void> {
+  for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true });
+}
+
+/** How to run a script. */
+export interface RunOptions {
+  readonly flags?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+  /** Called with what was printed so far and the process, for tests that interfere. */
+  readonly onOutput?: (stdout: string, pid: number) => void;
+}
+
+/** Runs a script of a project with this Node to its end. */
+export async function runIn(folder: string, file: string, options: RunOptions = {}): Promise<Ran> {
+  const { NODE_OPTIONS: _, ...clean } = process.env;
+  const child = spawn(process.execPath, [...(options.flags ?? []), file], {
+    cwd: folder,
+    env: { ...clean, ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString();
+    options.onOutput?.(stdout, child.pid ?? 0);
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  const [code, signal] = await new Promise<[number | null, string | null]>((resolvePromise) => {
+    child.once('close', (...ended) => resolvePromise(ended));
+  });
+  const said = stdout
+    .split('\n')
+    .filter((line) => line.startsWith('{') || line.startsWith('['))
+    .map((line) => JSON.parse(line) as unknown);
+  return { stdout, stderr, code, signal, said, folder };
+}
+
+/** A project of one CommonJS script, run to its end. */
+export async function script(
+  text: string,
+  options: RunOptions & { readonly file?: string } = {},
+): Promise<Ran> {
+  const { file = 'main.cjs' } = options;
+  return await runIn(await project({ [file]: text }), file, options);
+}
+
+/** Whether a process lives. */
+export function lives(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Resolves when none of the processes lives; rejects after `limit` milliseconds. */
+export async function allGone(pids: readonly number[], limit = 2000): Promise<void> {
+  const deadline = performance.now() + limit;
+  while (pids.some(lives)) {
+    if (performance.now() > deadline) throw new Error(`still alive: ${pids.filter(lives).join(', ')}`);
+    await new Promise((resolvePromise) => setTimeout(resolvePromise, 20));
+  }
+}

@@ -1,0 +1,253 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import { removeProjects, script } from '../helpers/script.js';
+
+afterAll(removeProjects);
+
+const SAY = 'const say = (x) => console.log(JSON.stringify(x));\n';
+const HEAD = `const ThreadFactory = require('threadfactory');\n${SAY}`;
+
+describe('a run', () => {
+  it('calls the five functions in order, once each where it should', async () => {
+    const ran = await script(`${HEAD}
+      const factor = 3;
+      const f = new ThreadFactory({
+        manager: async (input) => { say({ manager: input }); return [1, 2, 3, 4]; },
+        workerStartup: ({ id }) => { say({ startup: id }); return { base: 10 }; },
+        workerProcess: (n, { id, local, index, attempt }) => local.base + n * factor + index * 100 + attempt * 1000,
+        workerFinish: ({ id, local }) => say({ finish: id, base: local.base }),
+        managerFinish: (s) => { say({ managerFinish: s.completed }); return 'value'; },
+      }, { workers: 2 });
+      f.on('finished', (s) => say({ finished: s.value, same: s === f.summary }));
+      f.start('in').then((s) => say({ results: s.results, total: s.total, value: s.value, stopped: s.stopped }));
+    `);
+    expect(ran.stderr).toBe('');
+    const said = ran.said as Record<string, unknown>[];
+    expect(said[0]).toEqual({ manager: 'in' });
+    const started = said.filter((line) => 'startup' in line).map((line) => line['startup']);
+    const finished = said.filter((line) => 'finish' in line).map((line) => line['finish']);
+    // A worker that was still starting when the last job ended has neither begun nor anything to finish.
+    expect(started.length).toBeGreaterThan(0);
+    expect(finished.sort()).toEqual(started.sort());
+    expect(new Set(started).size).toBe(started.length);
+    expect(said.slice(-3)).toEqual([
+      { managerFinish: 4 },
+      { finished: 'value', same: true },
+      { results: [1013, 1116, 1219, 1322], total: 4, value: 'value', stopped: false },
+    ]);
+  });
+
+  it.each([
+    ['a Set', 'new Set([1, 2, 3])'],
+    ['a generator', '(function* () { yield 1; yield 2; yield 3; })()'],
+    ['an async generator', '(async function* () { yield 1; yield 2; yield 3; })()'],
+    ['a Readable', "require('node:stream').Readable.from([1, 2, 3])"],
+    ['a promise of an array', 'Promise.resolve([1, 2, 3])'],
+  ])('takes jobs from %s', async (_, list) => {
+    const ran = await script(`${HEAD}
+      new ThreadFactory({ manager: () => ${list}, worker: (n) => n * 2 }).start().then((s) => say(s.results));`);
+    expect(ran.stderr).toBe('');
+    expect(ran.said).toEqual([[2, 4, 6]]);
+  });
+
+  it('finishes a list of no jobs without forking', async () => {
+    const ran = await script(`${HEAD}
+      const f = new ThreadFactory({ manager: () => [], worker: () => 1 });
+      f.on('exit', () => say({ forked: true }));
+      f.start().then((s) => say({ total: s.total, results: s.results }));`);
+    expect(ran.said).toEqual([{ total: 0, results: [] }]);
+  });
+
+  it('forks no more workers than there are jobs', async () => {
+    const ran = await script(`${HEAD}
+      const f = new ThreadFactory({ manager: function* () { yield 1; yield 2; }, worker: (n) => n }, { workers: 5 });
+      let exits = 0;
+      f.on('exit', () => exits++).on('finished', () => say({ exits }));
+      f.start();`);
+    expect(ran.said).toEqual([{ exits: 2 }]);
+  });
+
+  it('rejects with a TypeError when manager returns no list', async () => {
+    const ran = await script(`${HEAD}
+      new ThreadFactory({ manager: () => 'abc', worker: (n) => n }).start().catch((e) => say({ name: e.name, message: e.message }));`);
+    expect(ran.said).toEqual([
+      { name: 'TypeError', message: expect.stringContaining('list of jobs') as string },
+    ]);
+  });
+
+  it('ends cleanly when the list throws midway', async () => {
+    const ran = await script(`${HEAD}
+      const f = new ThreadFactory({ manager: function* () { yield 1; yield 2; throw new Error('half'); }, worker: (n) => n });
+      f.start().catch((e) => say({ message: e.message }));`);
+    expect(ran.said).toEqual([{ message: 'half' }]);
+    expect(ran.code).toBe(0);
+  });
+
+  it('rejects with all failures when nobody listens for error, after finished', async () => {
+    const ran = await script(`${HEAD}
+      const f = new ThreadFactory({ manager: () => [1, 2, 3], worker: (n) => { if (n > 1) throw new RangeError('no ' + n); return n; } });
+      f.on('finished', () => say({ finished: true }));
+      f.start().catch((e) => say({ name: e.name, code: e.code, errors: e.errors.map((x) => x.name + x.message).sort(), results: e.summary.results }));`);
+    expect(ran.said).toEqual([
+      { finished: true },
+      {
+        name: 'AggregateError',
+        code: 'ERR_JOBS_FAILED',
+        errors: ['RangeErrorno 2', 'RangeErrorno 3'],
+        results: [1, null, null],
+      },
+    ]);
+  });
+
+  it('resolves when an error listener was told of every failure', async () => {
+    const ran = await script(`${HEAD}
+      const f = new ThreadFactory({ manager: () => [1, 2], worker: (n) => { if (n > 1) throw null; return n; } });
+      f.on('error', (e, failure) => say({ code: e.code, cause: e.cause, failure }));
+      f.start().then((s) => say({ failed: s.failed }));`);
+    expect(ran.said).toEqual([
+      {
+        code: 'ERR_THROWN',
+        cause: null,
+        failure: { index: 1, job: 2, id: expect.any(Number) as number, attempts: 1 },
+      },
+      { failed: 1 },
+    ]);
+  });
+
+  it('runs again with new input after it has settled, and refuses a second start meanwhile', async () => {
+    const ran = await script(`${HEAD}
+      const f = new ThreadFactory({ manager: (n) => [n, n + 1], worker: (n) => n * 2 });
+      (async () => {
+        const first = f.start(1);
+        await f.start(5).catch((e) => say({ code: e.code }));
+        say((await first).results);
+        say((await f.start(10)).results);
+      })();`);
+    expect(ran.said).toEqual([{ code: 'ERR_RUNNING' }, [2, 4], [20, 22]]);
+  });
+
+  it('emits progress before the completed of its job', async () => {
+    const ran = await script(`${HEAD}
+      const f = new ThreadFactory({ manager: () => [7], worker: (n, c) => { c.progress({ at: n }); return n; } });
+      f.on('progress', (p) => say(p)).on('completed', (c) => say({ completed: c.index, done: c.done, total: c.total }));
+      f.start();`);
+    expect(ran.said).toEqual([
+      { index: 0, id: 1, data: { at: 7 } },
+      { completed: 0, done: 1, total: 1 },
+    ]);
+  });
+
+  it('goes on when a listener throws, and the throw is an uncaught exception', async () => {
+    const ran = await script(`${HEAD}
+      process.on('uncaughtException', (e) => say({ uncaught: e.message }));
+      const f = new ThreadFactory({ manager: () => [1, 2], worker: (n) => n }, { workers: 1 });
+      f.on('completed', () => { throw new Error('mine'); });
+      f.start().then((s) => say({ completed: s.completed }));`);
+    expect(ran.said).toEqual([{ uncaught: 'mine' }, { uncaught: 'mine' }, { completed: 2 }]);
+  });
+
+  it('runs everything in its own process with workers: 0', async () => {
+    const ran = await script(`${HEAD}
+      const f = new ThreadFactory({
+        manager: () => [1, 2, 3],
+        workerStartup: () => process.pid,
+        worker: (n, { id, local }) => { if (n === 2) throw new TypeError('two'); return [n, id, local === process.pid]; },
+      }, { workers: 0, retries: 1 });
+      f.on('error', (e, x) => say({ name: e.name, attempts: x.attempts }));
+      f.start().then((s) => say(s.results));`);
+    expect(ran.said).toEqual([{ name: 'TypeError', attempts: 2 }, [[1, 1, true], null, [3, 1, true]]]);
+  });
+
+  it('fails only the job or result that can not be sent, naming the property', async () => {
+    const ran = await script(`${HEAD}
+      const f = new ThreadFactory({
+        manager: () => [{ ok: 1 }, { deep: { fn() {} } }, { back: true }],
+        worker: (job) => (job.back ? { a: [Symbol('x')] } : job.ok),
+      });
+      f.on('error', (e, x) => say({ index: x.index, code: e.code, message: e.message }));
+      f.start().then((s) => say(s.results));`);
+    const said = ran.said as Record<string, string>[];
+    const errors = said
+      .filter((line) => 'code' in line)
+      .sort((a, b) => Number(a['index']) - Number(b['index']));
+    expect(errors.map(({ code }) => code)).toEqual(['ERR_SERIALIZATION', 'ERR_SERIALIZATION']);
+    expect(errors[0]?.['message']).toContain('deep.fn');
+    expect(errors[1]?.['message']).toContain('a[0]');
+    expect(said.at(-1)).toEqual([1, null, null]);
+  });
+
+  it("is neither disturbed by nor seen by the user's own messages", async () => {
+    const ran = await script(`${HEAD}
+      if (ThreadFactory.isWorker) process.on('message', (m) => say({ seen: m }));
+      const f = new ThreadFactory({
+        manager: () => [1, 2, 3, 4],
+        worker: (n) => {
+          process.send('x'); process.send(null); process.send({ type: 'results' });
+          if (n === 2) process.removeAllListeners();
+          return n;
+        },
+      }, { workers: 1, batchSize: 1 });
+      f.start().then((s) => say(s.results));`);
+    expect(ran.said).toEqual([[1, 2, 3, 4]]);
+  });
+});
+
+describe('iteration', () => {
+  it('yields completed jobs, in job order when asked, and ends as start would', async () => {
+    const ran = await script(`${HEAD}
+      const spec = { manager: () => [30, 1, 20, 1], worker: (n) => new Promise((r) => setTimeout(r, n, n)) };
+      (async () => {
+        const seen = [];
+        for await (const { index, result } of new ThreadFactory(spec, { ordered: true, workers: 2 })) seen.push([index, result]);
+        say(seen);
+      })();`);
+    expect(ran.said).toEqual([
+      [
+        [0, 30],
+        [1, 1],
+        [2, 20],
+        [3, 1],
+      ],
+    ]);
+  });
+
+  it('stops the run when the loop is left, and closes the list', async () => {
+    const ran = await script(`${HEAD}
+      let closed = 0;
+      const f = new ThreadFactory({
+        manager: function* () { try { for (let i = 0; ; i++) yield i; } finally { closed++; } },
+        worker: (n) => n,
+      });
+      (async () => {
+        for await (const { index } of f) if (index === 5) break;
+        say({ closed, stopped: f.summary.stopped });
+      })();`);
+    expect(ran.said).toEqual([{ closed: 1, stopped: 'stop' }]);
+  });
+});
+
+describe('stop and pause', () => {
+  it('stop lets running jobs end and leaves the others unsettled', async () => {
+    const ran = await script(`${HEAD}
+      const f = new ThreadFactory({
+        manager: () => Array.from({ length: 100 }, (_, i) => i),
+        worker: (n) => new Promise((r) => setTimeout(r, 20, n)),
+        workerFinish: () => say({ finish: true }),
+        managerFinish: () => say({ managerFinish: true }),
+      }, { workers: 1 });
+      f.once('completed', async () => { await f.stop(); say({ stopped: f.summary.stopped, some: f.summary.completed < 100 }); });
+      f.on('finished', () => say({ finished: true }));
+      f.start();`);
+    expect(ran.said).toEqual([{ finish: true }, { finished: true }, { stopped: 'stop', some: true }]);
+  });
+
+  it('hands out nothing while it is paused', async () => {
+    const ran = await script(`${HEAD}
+      const f = new ThreadFactory({ manager: () => [1, 2, 3], worker: (n) => n });
+      let paused = true;
+      f.pause();
+      f.on('completed', () => say({ paused }));
+      f.start();
+      setTimeout(() => { paused = false; f.unpause(); }, 300);`);
+    expect(ran.said).toEqual([{ paused: false }, { paused: false }, { paused: false }]);
+  });
+});

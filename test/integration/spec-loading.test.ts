@@ -1,0 +1,196 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import { project, removeProjects, runIn, script } from '../helpers/script.js';
+
+afterAll(removeProjects);
+
+const SAY = 'const say = (x) => console.log(JSON.stringify(x));\n';
+const CJS = `const ThreadFactory = require('threadfactory');\n${SAY}`;
+const ESM = `import ThreadFactory from 'threadfactory';\n${SAY}`;
+
+describe('the module that called new ThreadFactory is what the workers load', () => {
+  it('as an ES module with top-level await, several factories, one after the other', async () => {
+    const ran = await script(
+      `${ESM}
+      const a = new ThreadFactory({ manager: () => [1, 2], worker: (n) => n + 1 });
+      const b = new ThreadFactory({ manager: () => [1, 2], worker: (n) => n + 10 });
+      say((await a.start()).results);
+      say((await b.start()).results);
+      say({ isWorker: ThreadFactory.isWorker });`,
+      { file: 'main.mjs' },
+    );
+    expect(ran.stderr).toBe('');
+    expect(ran.said).toEqual([[2, 3], [11, 12], { isWorker: false }]);
+  });
+
+  it('with a for await loop at top level, whose code after it runs in the manager alone', async () => {
+    const ran = await script(
+      `${ESM}
+      let sum = 0;
+      for await (const { result } of new ThreadFactory({ manager: () => [1, 2, 3], worker: (n) => n })) sum += result;
+      say({ sum });`,
+      { file: 'main.mjs' },
+    );
+    expect(ran.said).toEqual([{ sum: 6 }]);
+  });
+
+  it('from a folder with spaces, #, % and letters of all kinds', async () => {
+    for (const [file, head] of [
+      ['ma in#%20é.cjs', CJS],
+      ['ma in#%20é.mjs', ESM],
+    ] as const) {
+      const folder = await project(
+        {
+          [file]: `${head} new ThreadFactory({ manager: () => [1], worker: (n) => n }).start().then((s) => say(s.results));`,
+        },
+        'a b#c%41日本',
+      );
+      const ran = await runIn(folder, file);
+      expect(ran.stderr).toBe('');
+      expect(ran.said).toEqual([[1]]);
+    }
+  });
+
+  it('not the entry: a library module of a server is loaded, never the server', async () => {
+    const folder = await project({
+      'server.cjs': `${SAY} say({ server: true }); require('./lib/report.cjs').report().then(say);`,
+      'lib/report.cjs': `const ThreadFactory = require('threadfactory');
+        const f = new ThreadFactory({ manager: () => [1, 2], worker: (n) => n * 7 });
+        exports.report = async () => (await f.start()).results;`,
+    });
+    const ran = await runIn(folder, 'server.cjs');
+    expect(ran.said).toEqual([{ server: true }, [7, 14]]);
+  });
+
+  it('through a subclass with a constructor of its own in another file', async () => {
+    const folder = await project({
+      'base.cjs': `const { ThreadFactory } = require('threadfactory');
+        exports.Mine = class Mine extends ThreadFactory { constructor(spec) { super(spec, { workers: 1 }); } };`,
+      'main.cjs': `const { Mine } = require('./base.cjs');\n${SAY}
+        new Mine({ manager: () => [2], worker: (n) => n * n }).start().then((s) => say(s.results));`,
+    });
+    expect((await runIn(folder, 'main.cjs')).said).toEqual([[4]]);
+  });
+
+  it.each([
+    ['exports.manager = () => [1]; exports.workerProcess = (n) => n + 1;', 'spec.cjs'],
+    ['export const manager = () => [1]; export const worker = (n) => n + 1;', 'spec.mjs'],
+    ['export default { manager: () => [1], worker: (n) => n + 1 };', 'spec.mjs'],
+    ['module.exports = { manager: () => [1], worker: (n) => n + 1 };', 'spec.cjs'],
+  ])('or a spec module that is named: %s', async (text, name) => {
+    const folder = await project({
+      [`specs/${name}`]: text,
+      'main.mjs': `${ESM}
+        say((await new ThreadFactory('./specs/${name}').start()).results);
+        say((await new ThreadFactory(new URL('./specs/${name}', import.meta.url)).start()).results);`,
+    });
+    const ran = await runIn(folder, 'main.mjs');
+    expect(ran.stderr).toBe('');
+    expect(ran.said).toEqual([[2], [2]]);
+  });
+
+  it('with TypeScript through tsx', async () => {
+    const folder = await project({
+      'main.mts': `import ThreadFactory from 'threadfactory';
+        const f = new ThreadFactory({ manager: (): number[] => [1, 2], workerProcess: (n: number): number => n * 2 });
+        console.log(JSON.stringify((await f.start()).results));`,
+    });
+    const ran = await runIn(folder, 'main.mts', { flags: ['--import', import.meta.resolve('tsx')] });
+    expect(ran.stderr).toBe('');
+    expect(ran.said).toEqual([[2, 4]]);
+  });
+
+  it('with argv, cwd and env of the manager, and a main module of its own', async () => {
+    const ran = await script(
+      `${CJS}
+      const main = require.main === module;
+      const f = new ThreadFactory({ manager: () => [1], worker: () => [process.argv[1] === __filename, main, process.env.MINE, ThreadFactory.isWorker] });
+      f.start().then((s) => say([s.results[0], main]));`,
+      { env: { MINE: 'here' } },
+    );
+    expect(ran.said).toEqual([[[true, false, 'here', true], true]]);
+  });
+
+  it('without the flags that would break a child', async () => {
+    const ran = await script(
+      `${CJS} new ThreadFactory({ manager: () => [1, 2], worker: () => process.execArgv.join(' ') }).start().then((s) => say(s.results));`,
+      { flags: ['--inspect=127.0.0.1:0', '--no-warnings'], env: { NODE_OPTIONS: '--inspect-port=0' } },
+    );
+    expect(ran.said).toHaveLength(1);
+    expect(ran.code).toBe(0);
+  });
+});
+
+describe('what can not work is a SpecError that says what to move', () => {
+  const failing = `.then(say, (e) => say({ code: e.code, message: e.message }))`;
+
+  it.each([
+    [
+      'behind require.main === module',
+      'main.cjs',
+      `${CJS} if (require.main === module) new ThreadFactory({ manager: () => [1], worker: (n) => n }).start()${failing};`,
+    ],
+    [
+      'in a function that a worker does not call',
+      'main.cjs',
+      `${CJS} const go = () => new ThreadFactory({ manager: () => [1], worker: (n) => n }).start()${failing};
+       if (!ThreadFactory.isWorker) go();`,
+    ],
+    [
+      'after an awaited start',
+      'main.mjs',
+      `${ESM} const a = new ThreadFactory({ manager: () => [1], worker: (n) => n });
+       await a.start();
+       const b = new ThreadFactory({ manager: () => [1], worker: (n) => n });
+       await b.start()${failing};`,
+    ],
+  ])('a factory constructed %s', async (_, file, text) => {
+    const ran = await script(text, { file });
+    expect(ran.said).toEqual([{ code: 'ERR_SPEC', message: expect.stringContaining('top level') as string }]);
+    expect(ran.code).toBe(0);
+  });
+
+  it('code without a file', async () => {
+    const folder = await project({});
+    const ran = await runIn(folder, '-e', {
+      flags: [],
+      env: {},
+    });
+    expect(ran.code).not.toBe(0);
+    const text = `try { new (require('threadfactory'))({ manager: () => [], worker: () => 1 }) } catch (e) { console.log(JSON.stringify({ code: e.code })) }`;
+    const evaluated = await runIn(folder, text, { flags: ['-e'] });
+    expect(evaluated.said).toEqual([{ code: 'ERR_SPEC' }]);
+  });
+
+  it.each([
+    ['{ worker() {} }', 'manager'],
+    ['{ manager() {} }', 'workerProcess'],
+    ['{ manager() {}, worker() {}, workerProcess() {} }', 'two names'],
+    ['{ manager: 1, worker() {} }', 'manager'],
+    ['null', 'null'],
+    ["'./missing.js'", 'missing.js'],
+  ])('a spec such as %s', async (spec, named) => {
+    const ran = await script(
+      `${CJS} try { new ThreadFactory(${spec}) } catch (e) { say({ code: e.code, message: e.message }) }`,
+    );
+    expect(ran.said).toEqual([{ code: 'ERR_SPEC', message: expect.stringContaining(named) as string }]);
+  });
+
+  it('a factory started from inside a job', async () => {
+    const ran = await script(`${CJS}
+      const inner = new ThreadFactory({ manager: () => [1], worker: (n) => n });
+      const f = new ThreadFactory({ manager: () => [1], worker: async () => { await null; return await inner.start(); } });
+      f.on('error', (e) => say({ code: e.code }));
+      f.start();`);
+    expect(ran.said).toEqual([{ code: 'ERR_SPEC' }]);
+  });
+
+  it('a module that throws when it loads fails the run with its own stack after a few tries', async () => {
+    const ran = await script(`${CJS}
+      const f = new ThreadFactory({ manager: () => [1, 2, 3], worker: (n) => n });
+      if (ThreadFactory.isWorker) nothingOfThatName();
+      let exits = 0;
+      f.on('exit', () => exits++);
+      f.start().catch((e) => say({ code: e.code, cause: e.cause.name, mine: e.stack.includes('main.cjs'), few: exits < 8 }));`);
+    expect(ran.said).toEqual([{ code: 'ERR_WORKER_START', cause: 'ReferenceError', mine: true, few: true }]);
+  });
+});
