@@ -1,4 +1,3 @@
-import { realpathSync } from 'node:fs';
 import { parse, resolve } from 'node:path';
 import { JournalError } from './errors.js';
 import { JournalFile } from './journal/file.js';
@@ -57,11 +56,10 @@ export function openJournal(options: JournalOptions, io: JournalIo = nodeIo): Jo
   const file = new JournalFile(path, options.fsync, io);
   let lock: Lock | undefined;
   try {
-    lock = acquireLock(realpathSync(path));
+    lock = acquireLock(path);
     return new FileJournal({ ...options, path }, file, lock, io);
   } catch (error) {
-    lock?.release();
-    file.close();
+    closeBoth(file, lock);
     throw error;
   }
 }
@@ -101,6 +99,8 @@ class FileJournal implements Journal {
   }
 
   record(records: readonly JournalRecord[]): void {
+    // Not empty only after a batch that no memory could hold.
+    this.#batch.clear();
     const failures: JournalError[] = [];
     const who = this.#jobs.identify(records, (error) => failures.push(error));
     const what = records.map((record) => this.#outcome(record, failures));
@@ -126,11 +126,7 @@ class FileJournal implements Journal {
   }
 
   close(): void {
-    try {
-      this.#file.close();
-    } finally {
-      this.#lock.release();
-    }
+    closeBoth(this.#file, this.#lock);
   }
 
   /** Goes through what is there, cuts a torn line off, and begins a journal that is not begun. */
@@ -176,11 +172,9 @@ class FileJournal implements Journal {
   }
 
   #flush(): void {
-    try {
-      if (this.#batch.length > 0) this.#file.append(this.#batch.bytes);
-    } finally {
-      this.#batch.clear();
-    }
+    const { bytes } = this.#batch;
+    this.#batch.clear();
+    if (bytes.length > 0) this.#file.append(bytes);
   }
 
   #outcome({ index, outcome }: JournalRecord, failures: JournalError[]): string | undefined {
@@ -190,6 +184,14 @@ class FileJournal implements Journal {
       failures.push(unwritable(this.#path, index, cause));
       return undefined;
     }
+  }
+}
+
+function closeBoth(file: JournalFile, lock: Lock | undefined): void {
+  try {
+    file.close();
+  } finally {
+    lock?.release();
   }
 }
 

@@ -40,11 +40,11 @@ export class JournalFile {
     this.fd = this.#open();
   }
 
-  /** Cuts the file off: what comes behind is a torn line, or nothing. */
+  /** Says where lines are to be appended, and cuts off what comes behind: a torn line, or nothing. */
   startAt(end: number): void {
     this.#end = end;
     try {
-      this.#io.ftruncateSync(this.fd, end);
+      if (this.#io.fstatSync(this.fd).size > end) this.#io.ftruncateSync(this.fd, end);
     } catch (error) {
       throw ioError(`cut the torn last line off the journal ${this.#path}`, error);
     }

@@ -18,7 +18,7 @@ export class LineBuffer {
     return this.#length;
   }
 
-  /** What was written so far; valid until the next write. */
+  /** What was written so far; valid until something else is written, also after `clear`. */
   get bytes(): Buffer {
     return this.#bytes.subarray(0, this.#length);
   }

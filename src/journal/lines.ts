@@ -31,8 +31,9 @@ export class LineReader {
     this.#start = this.#isWhole ? this.#stop + 1 : this.#stop;
     let searched = this.#start;
     for (;;) {
-      const newline = this.#buffer.subarray(0, this.#filled).indexOf(10, searched);
-      if (newline >= 0) return this.#found(newline, true);
+      const newline = this.#buffer.indexOf(10, searched);
+      // Behind what has been read are remains of what was there before.
+      if (newline >= 0 && newline < this.#filled) return this.#found(newline, true);
       searched = this.#filled - this.#start;
       const isEnd = !this.#fill();
       if (isEnd) return this.#filled > this.#start && this.#found(this.#filled, false);
@@ -150,10 +151,19 @@ export class LineCache {
     }
     if (this.#numbers[place] !== number) {
       this.#numbers[place] = -1;
-      this.#lengths[place] = this.#io.readSync(this.#fd, block, 0, BLOCK, number * BLOCK);
+      this.#lengths[place] = this.#readFully(block, number * BLOCK);
       this.#numbers[place] = number;
     }
     const length = this.#lengths[place];
     return length === BLOCK ? block : block.subarray(0, length);
+  }
+
+  /** Fills the block unless the file ends: a network file system may read less than it was asked for. */
+  #readFully(block: Buffer, position: number): number {
+    let length = 0;
+    for (let read = -1; read !== 0 && length < BLOCK; length += read) {
+      read = this.#io.readSync(this.#fd, block, length, BLOCK - length, position + length);
+    }
+    return length;
   }
 }

@@ -4,6 +4,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  realpathSync,
   rmdirSync,
   rmSync,
   statSync,
@@ -53,20 +54,22 @@ const PAUSE_MS = 10;
 /**
  * Takes the lock of a journal, or throws a JournalError that names the process which holds it.
  *
- * @param path the journal's real path, so that it has one lock however it is called
+ * @param path an existing file; it has one lock by whatever links it is reached
  */
 export function acquireLock(path: string): Lock {
-  const folder = `${path}.lock`;
   const mine = ownClaim();
+  let folder = '';
+  let rival: Claim | undefined;
   try {
-    const rival = claim(folder, mine);
+    folder = `${realpathSync(path)}.lock`;
+    rival = claim(folder, mine);
     if (rival === undefined) return heldLock(folder, mine.name);
     removeClaim(folder, mine.name);
-    throw refusal(path, folder, rival);
   } catch (error) {
-    if (error instanceof JournalError) throw error;
+    if (folder !== '') abandonClaim(folder, mine.name);
     throw ioError(`lock the journal ${path}`, error);
   }
+  throw refusal(path, folder, rival);
 }
 
 /** Undefined when the lock is ours, else one that keeps us from it. */
@@ -137,6 +140,15 @@ function removeClaim(folder: string, name: string): void {
   } catch (error) {
     // Others have a claim in it, or have deleted it before us.
     if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(codeOf(error))) throw error;
+  }
+}
+
+/** After a failure that is going to be reported. */
+function abandonClaim(folder: string, name: string): void {
+  try {
+    removeClaim(folder, name);
+  } catch {
+    // What has just failed (a full disk, a folder that may not be written) is why this fails as well.
   }
 }
 
