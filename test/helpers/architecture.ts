@@ -168,10 +168,9 @@ function scopeOf(declaration: ts.Node): ts.Node {
   return scope;
 }
 
-/** A name that is used as a value and declared in none of the scopes around it; or one taken from `globalThis`. */
+/** A name that is used as a value and declared in none of the scopes around it. */
 function isGlobal(node: ts.Identifier, declared: Declarations): boolean {
   const { parent } = node;
-  if (ts.isPropertyAccessExpression(parent) && parent.name === node) return isGlobalThis(parent.expression);
   if (!isUsedAsValue(node)) return false;
   const scopes = declared.get(node.text);
   for (let around: ts.Node = parent; around !== undefined; around = around.parent) {
@@ -184,11 +183,8 @@ function isUsedAsValue(node: ts.Identifier): boolean {
   const { parent } = node;
   if (ts.isShorthandPropertyAssignment(parent) || ts.isExportSpecifier(parent)) return true;
   if ('name' in parent && parent.name === node) return false;
+  if (ts.isBindingElement(parent) && parent.propertyName === node) return false;
   return !ts.isTypeNode(parent) && !ts.isQualifiedName(parent) && !ts.isImportSpecifier(parent);
-}
-
-function isGlobalThis(node: ts.Expression): boolean {
-  return ts.isIdentifier(node) && (node.text === 'globalThis' || node.text === 'global');
 }
 
 /** A path under src for a relative specifier, the specifier itself otherwise. */
