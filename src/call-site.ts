@@ -26,7 +26,8 @@ interface CallSite {
  */
 export function callerFile(constructed: { readonly name: string }, self: string): string | undefined {
   const chain = new Set<string>();
-  for (let c: object | null = constructed; typeof c === 'function'; c = Object.getPrototypeOf(c)) chain.add(c.name);
+  for (let c: object | null = constructed; typeof c === 'function'; c = Object.getPrototypeOf(c))
+    chain.add(c.name);
   for (const site of callSites()) {
     const file = site.getFileName();
     if (file === self || file === pathToFileURL(self).href || site.isNative()) continue;
@@ -81,12 +82,16 @@ export function moduleNamed(given: string | URL, caller: string | undefined): Mo
   else {
     const from = caller?.startsWith('file:') ? fileURLToPath(caller) : caller;
     if (from === undefined || !isAbsolute(from)) {
-      throw new SpecError(`Can not tell what "${text}" is relative to: no file called new ThreadFactory. Pass an absolute path.`);
+      throw new SpecError(
+        `Can not tell what "${text}" is relative to: no file called new ThreadFactory. Pass an absolute path.`,
+      );
     }
     path = resolve(from, '..', text);
   }
   if (!existsSync(path)) {
-    throw new SpecError(`There is no module ${path}${path === text ? '' : ` (given as "${text}")`}. Pass the path of a file.`);
+    throw new SpecError(
+      `There is no module ${path}${path === text ? '' : ` (given as "${text}")`}. Pass the path of a file.`,
+    );
   }
   return { loader: 'either', id: path };
 }

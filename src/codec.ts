@@ -48,6 +48,12 @@ interface Frame {
   readonly bytes: Uint8Array;
 }
 
+/** A value that was written and can't be read, and what v8 said. */
+interface Unreadable {
+  readonly position: number;
+  readonly cause: unknown;
+}
+
 const { stringify, parse } = JSON;
 const { getPrototypeOf } = Object;
 
@@ -104,19 +110,16 @@ export function decodeColumn(
   nameOf: NameOf = (position) => `value ${position}`,
 ): unknown[] {
   if (typeof encoded === 'number') return new Array<unknown>(encoded).fill(undefined);
-  try {
-    if (typeof encoded === 'string') return parse(encoded) as unknown[];
-    if (encoded[0] === PLAIN) return deserialize(encoded.subarray(1)) as unknown[];
-  } catch (cause) {
-    throw new SerializationError('Cannot read a batch of values', { cause });
-  }
-  return splitFrames(encoded, (position, cause) => {
+  const unreadable: Unreadable[] = [];
+  const values = decode(encoded, unreadable);
+  for (const { position, cause } of unreadable) {
     const reason =
       cause instanceof RangeError ? 'it is nested too deeply' : 'it holds something that can not be cloned';
     const error = new SerializationError(`Cannot read ${nameOf(position)}: ${reason}`, { cause });
     if (onRefused === undefined) throw error;
     onRefused(position, error);
-  });
+  }
+  return values;
 }
 
 /** About how many bytes of a message an encoded column takes. */
@@ -185,24 +188,32 @@ function joinFrames(frames: readonly Frame[], plain: Uint8Array): Uint8Array {
   return Buffer.concat(parts);
 }
 
-function splitFrames(
-  encoded: Uint8Array,
-  onUnreadable: (position: number, cause: unknown) => void,
-): unknown[] {
+function decode(encoded: string | Uint8Array, unreadable: Unreadable[]): unknown[] {
+  try {
+    if (typeof encoded === 'string') return parse(encoded) as unknown[];
+    if (encoded[0] === PLAIN) return deserialize(encoded.subarray(1)) as unknown[];
+    if (encoded[0] === FRAMED) return splitFrames(encoded, unreadable);
+    throw new TypeError('No column begins like this');
+  } catch (cause) {
+    throw new SerializationError('Cannot read a column of values', { cause });
+  }
+}
+
+function splitFrames(encoded: Uint8Array, unreadable: Unreadable[]): unknown[] {
   const count = new Uint32Array(ownBytes(encoded, 4, 8))[0] ?? 0;
   const headEnd = 8 + count * FRAME_WORDS * 4;
   const head = new Uint32Array(ownBytes(encoded, 8, headEnd));
-  let end = headEnd;
-  for (let i = 0; i < count; i++) end += head[i * FRAME_WORDS + 2] ?? 0;
-  const values = deserialize(encoded.subarray(end)) as unknown[];
+  let plainFrom = headEnd;
+  for (let i = 0; i < count; i++) plainFrom += head[i * FRAME_WORDS + 2] ?? 0;
+  const values = deserialize(encoded.subarray(plainFrom)) as unknown[];
   let from = headEnd;
   for (let i = 0; i < head.length; i += FRAME_WORDS) {
     const position = head[i] ?? 0;
     const to = from + (head[i + 2] ?? 0);
     try {
       values[position] = decodeFrame(head[i + 1] ?? VALUE, encoded, from, to);
-    } catch (error) {
-      onUnreadable(position, error);
+    } catch (cause) {
+      unreadable.push({ position, cause });
     }
     from = to;
   }

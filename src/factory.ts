@@ -58,9 +58,12 @@ export interface ThreadFactoryEvents<Job = unknown, Result = unknown, Value = un
  * Runs a list of jobs on every core: forks a worker process a core, which loads the module that called
  * `new ThreadFactory`, and hands them the jobs that `manager` lists.
  */
-export class ThreadFactory<Job = unknown, Result = unknown, Local = undefined, Value = undefined> extends EventEmitter<
-  ThreadFactoryEvents<Job, Awaited<Result>, Value>
-> {
+export class ThreadFactory<
+  Job = unknown,
+  Result = unknown,
+  Local = undefined,
+  Value = undefined,
+> extends EventEmitter<ThreadFactoryEvents<Job, Awaited<Result>, Value>> {
   /** Whether this process is a worker: the same module runs there, and its top level with it. */
   static get isWorker(): boolean {
     return isWorker();
@@ -126,14 +129,21 @@ export class ThreadFactory<Job = unknown, Result = unknown, Local = undefined, V
     if (isWorker()) {
       if (this.#late || worker?.insideJob() === true) {
         return Promise.reject(
-          new SpecError('A factory can not be started from inside a job: workers fork no workers of their own. List more jobs in `manager` instead.'),
+          new SpecError(
+            'A factory can not be started from inside a job: workers fork no workers of their own. List more jobs in `manager` instead.',
+          ),
         );
       }
       worker?.started();
       return new Promise(() => {});
     }
     if (this.#running !== undefined) {
-      return Promise.reject(new ThreadFactoryError('This factory is running. Wait for start() to settle before the next start().', { code: 'ERR_RUNNING' }));
+      return Promise.reject(
+        new ThreadFactoryError(
+          'This factory is running. Wait for start() to settle before the next start().',
+          { code: 'ERR_RUNNING' },
+        ),
+      );
     }
     const running = this.#go(input, false, () => {});
     // A failure that a listener was told of is no unhandled rejection as well.
@@ -151,7 +161,10 @@ export class ThreadFactory<Job = unknown, Result = unknown, Local = undefined, V
       return { next: never, return: never, [Symbol.asyncIterator]: () => this[Symbol.asyncIterator]() };
     }
     if (this.#running !== undefined) {
-      throw new ThreadFactoryError('This factory was started already: iterate it instead of calling start().', { code: 'ERR_RUNNING' });
+      throw new ThreadFactoryError(
+        'This factory was started already: iterate it instead of calling start().',
+        { code: 'ERR_RUNNING' },
+      );
     }
     return iterate<Completed<Job, Awaited<Result>>>({
       ordered: this.#options.ordered,
@@ -207,7 +220,11 @@ export class ThreadFactory<Job = unknown, Result = unknown, Local = undefined, V
     return running;
   }
 
-  async #begin(input: unknown, iterated: boolean, sink: (job: object, failed: boolean) => void): Promise<unknown> {
+  async #begin(
+    input: unknown,
+    iterated: boolean,
+    sink: (job: object, failed: boolean) => void,
+  ): Promise<unknown> {
     const options = this.#options;
     const emit = this.#tell.bind(this);
     const spec = await this.#loadSpec();
@@ -219,7 +236,10 @@ export class ThreadFactory<Job = unknown, Result = unknown, Local = undefined, V
         module: this.#module,
         factory: this.#factory,
         keepResults: keepResults ?? !iterated,
-        openJournal: journal === undefined ? undefined : () => openJournal({ path: journal, module: this.#module.id, key, fsync }),
+        openJournal:
+          journal === undefined
+            ? undefined
+            : () => openJournal({ path: journal, module: this.#module.id, key, fsync }),
       },
       {
         wants: (name) => (iterated && name === 'completed') || this.listenerCount(name) > 0,

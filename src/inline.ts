@@ -29,12 +29,16 @@ export function inlineSpawner(
         events.exited({ code: 0, signal: null });
       });
     };
-    const runner = new Runner(spec, { send: (message) => send(message) }, {
-      ...options,
-      maxMemory: undefined,
-      rss: () => 0,
-      abandons: true,
-    });
+    const runner = new Runner(
+      spec,
+      { send: (message) => send(message) },
+      {
+        ...options,
+        maxMemory: undefined,
+        rss: () => 0,
+        abandons: true,
+      },
+    );
     const child: Child = {
       pid: process.pid,
       label() {},

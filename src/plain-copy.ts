@@ -147,10 +147,10 @@ function copyRecord(value: object, copies: PlainCopies, depth: number): unknown 
   // An Error or a Date stays one for v8 under any prototype.
   if (toTag.call(value) !== '[object Object]') return NOT_PLAIN;
   const copy: Record<string, unknown> = { ...value };
-  let isEmpty = true;
+  let first: string | undefined;
   for (const key in copy) {
     if (key === '__proto__') return NOT_PLAIN;
-    isEmpty = false;
+    first ??= key;
     const own = copy[key];
     if (typeof own === 'object' && own !== null) {
       const inner = copyObject(own, copies, depth + 1);
@@ -160,10 +160,10 @@ function copyRecord(value: object, copies: PlainCopies, depth: number): unknown 
       return NOT_PLAIN;
     }
   }
-  return isEmpty && isDisguised(value) ? NOT_PLAIN : copy;
+  return (first === undefined || first === '0') && isDisguised(value) ? NOT_PLAIN : copy;
 }
 
-/** A Map whose prototype was replaced shows no properties, and is a Map for v8 all the same. */
+/** A Map or typed array whose prototype was replaced shows no properties, or elements, and is for v8 what it was. */
 function isDisguised(value: object): boolean {
   return isMap(value) || isSet(value) || isPromise(value) || isAnyArrayBuffer(value) || isView(value);
 }

@@ -106,15 +106,32 @@ export type ChildMessage =
   | ResultsMessage
   | { readonly brand: typeof BRAND; readonly type: 'loaded' }
   | { readonly brand: typeof BRAND; readonly type: 'ready'; readonly room: number }
-  | { readonly brand: typeof BRAND; readonly type: 'started'; readonly batch: number; readonly position: number }
-  | { readonly brand: typeof BRAND; readonly type: 'progress'; readonly index: number; readonly data: EncodedColumn }
-  | { readonly brand: typeof BRAND; readonly type: 'fatal'; readonly phase: FatalPhase; readonly error: EncodedError }
+  | {
+      readonly brand: typeof BRAND;
+      readonly type: 'started';
+      readonly batch: number;
+      readonly position: number;
+    }
+  | {
+      readonly brand: typeof BRAND;
+      readonly type: 'progress';
+      readonly index: number;
+      readonly data: EncodedColumn;
+    }
+  | {
+      readonly brand: typeof BRAND;
+      readonly type: 'fatal';
+      readonly phase: FatalPhase;
+      readonly error: EncodedError;
+    }
   | { readonly brand: typeof BRAND; readonly type: 'uncaught'; readonly error: EncodedError };
 
 /**
  * Tells our messages from everything else that comes through the channel.
  * @param message whatever arrived
  */
-export function isBranded(message: unknown): message is { readonly brand: typeof BRAND; readonly type: string } {
+export function isBranded(
+  message: unknown,
+): message is { readonly brand: typeof BRAND; readonly type: string } {
   return typeof message === 'object' && message !== null && (message as { brand?: unknown }).brand === BRAND;
 }

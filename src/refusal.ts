@@ -95,7 +95,7 @@ function walk(root: unknown, thorough: boolean): Refusal | undefined {
     const inner: Place[] = [];
     const refusal = lookInto(value, place, inner);
     if (refusal !== undefined) return refusal;
-    if (thorough && inner.length === 0 && isRefusedAlone(value)) {
+    if (thorough && inner.length === 0 && tagOf(value) !== 'Object' && isRefusedAlone(value)) {
       return { path: pathOf(place), reason: `is ${withArticle(tagOf(value))}` };
     }
     // v8 goes on with the first of them, so that has to be the last one pushed.

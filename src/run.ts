@@ -193,20 +193,28 @@ export class Run {
     );
     this.pool = pool;
     const { journal } = this;
-    const admit = journal === undefined ? undefined : (index: number, job: unknown) => this.admit(journal, index, job);
-    this.scheduler = new Scheduler(source, pool, { ...options, workers: size }, this.clock, {
-      settled: (settlements) => this.settled(settlements),
-      retry: (error, about) => {
-        this.journal?.retry({ ...about, error });
-        if (this.events.wants('retry')) this.events.retry(error, about);
+    const admit =
+      journal === undefined ? undefined : (index: number, job: unknown) => this.admit(journal, index, job);
+    this.scheduler = new Scheduler(
+      source,
+      pool,
+      { ...options, workers: size },
+      this.clock,
+      {
+        settled: (settlements) => this.settled(settlements),
+        retry: (error, about) => {
+          this.journal?.retry({ ...about, error });
+          if (this.events.wants('retry')) this.events.retry(error, about);
+        },
+        progress: (about) => this.events.progress(about),
+        crashed: (worker, jobs) => {
+          const { code = null, signal = null } = worker.exit ?? {};
+          this.journal?.crash({ id: worker.id ?? 0, pid: worker.pid, code, signal, jobs });
+        },
+        over: () => this.ended?.(),
       },
-      progress: (about) => this.events.progress(about),
-      crashed: (worker, jobs) => {
-        const { code = null, signal = null } = worker.exit ?? {};
-        this.journal?.crash({ id: worker.id ?? 0, pid: worker.pid, code, signal, jobs });
-      },
-      over: () => this.ended?.(),
-    }, admit);
+      admit,
+    );
     if (this.held) this.scheduler.hold();
     this.scheduler.step();
   }
@@ -372,4 +380,3 @@ export function jobsFailed(summary: Summary): AggregateError {
   Object.defineProperty(error, 'summary', { value: summary, enumerable: false });
   return error;
 }
-

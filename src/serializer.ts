@@ -25,10 +25,12 @@ const VIEWS: readonly (readonly [name: string | undefined, view: ViewConstructor
   ['Float16Array', (globalThis as { readonly Float16Array?: ViewConstructor }).Float16Array],
 ];
 
-/** The name a typed array was born with, whatever its class and prototype; undefined for a DataView. */
-const nameOfView: (this: unknown) => string | undefined =
-  Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag)?.get ??
-  (() => undefined);
+const typedArrayPrototype: unknown = Object.getPrototypeOf(Uint8Array.prototype);
+
+/** What a view is by birth: its class and its prototype may have been replaced, and v8 does not look at them either. */
+const nameOfTypedArray = getter<string | undefined>(typedArrayPrototype, Symbol.toStringTag);
+const ofTypedArray = partGetters(typedArrayPrototype);
+const ofDataView = partGetters(DataView.prototype);
 
 /**
  * The bytes of a value under the structured clone as Node's `serialization: 'advanced'` has it: Buffers stay Buffers,
@@ -64,9 +66,10 @@ class ValueSerializer extends DefaultSerializer {
       this.writeValue({ ...object });
       return;
     }
+    const bytes = bytesOf(object);
     this.writeUint32(tagOfView(object));
-    this.writeUint32(object.byteLength);
-    this.writeRawBytes(new Uint8Array(object.buffer, object.byteOffset, object.byteLength));
+    this.writeUint32(bytes.byteLength);
+    this.writeRawBytes(bytes);
   }
 }
 
@@ -93,8 +96,26 @@ export function ownBytes(bytes: Uint8Array, from: number, to: number): ArrayBuff
 
 function tagOfView(view: ArrayBufferView): number {
   if (Buffer.isBuffer(view)) return BUFFER;
-  const name = types.isDataView(view) ? undefined : nameOfView.call(view);
+  const name = types.isDataView(view) ? undefined : nameOfTypedArray.call(view);
   const index = VIEWS.findIndex(([candidate]) => candidate === name);
   if (index < 0) throw new TypeError(`A ${name} can not be sent`);
   return FIRST_VIEW + index;
+}
+
+function bytesOf(view: ArrayBufferView): Uint8Array {
+  const { buffer, byteOffset, byteLength } = types.isDataView(view) ? ofDataView : ofTypedArray;
+  return new Uint8Array(buffer.call(view), byteOffset.call(view), byteLength.call(view));
+}
+
+function partGetters(prototype: unknown) {
+  return {
+    buffer: getter<ArrayBufferLike>(prototype, 'buffer'),
+    byteOffset: getter<number>(prototype, 'byteOffset'),
+    byteLength: getter<number>(prototype, 'byteLength'),
+  };
+}
+
+/** The accessor that a built-in prototype has for a property. */
+function getter<T>(prototype: unknown, key: string | symbol): (this: unknown) => T {
+  return Object.getOwnPropertyDescriptor(prototype, key)?.get as (this: unknown) => T;
 }

@@ -95,7 +95,14 @@ export interface CheckedSpec {
   readonly managerFinish: ((summary: unknown) => unknown) | undefined;
 }
 
-const NAMES = ['manager', 'workerStartup', 'workerProcess', 'worker', 'workerFinish', 'managerFinish'] as const;
+const NAMES = [
+  'manager',
+  'workerStartup',
+  'workerProcess',
+  'worker',
+  'workerFinish',
+  'managerFinish',
+] as const;
 const EXAMPLE = '{ manager: () => [1, 2, 3], workerProcess: (job) => job * 2 }';
 
 /**
@@ -115,14 +122,20 @@ export function checkSpec(spec: unknown, source = 'The spec', needsManager = tru
     }
   }
   if (given.worker !== undefined && given.workerProcess !== undefined) {
-    throw new SpecError(`${source} has both \`worker\` and \`workerProcess\`: they are two names of one function. Keep one.`);
+    throw new SpecError(
+      `${source} has both \`worker\` and \`workerProcess\`: they are two names of one function. Keep one.`,
+    );
   }
   const workerProcess = given.workerProcess ?? given.worker;
   if (workerProcess === undefined) {
-    throw new SpecError(`${source} has no \`workerProcess\` (or \`worker\`): the function that does one job, as in ${EXAMPLE}.`);
+    throw new SpecError(
+      `${source} has no \`workerProcess\` (or \`worker\`): the function that does one job, as in ${EXAMPLE}.`,
+    );
   }
   if (given.manager === undefined && needsManager) {
-    throw new SpecError(`${source} has no \`manager\`: the function that returns the list of jobs, as in ${EXAMPLE}.`);
+    throw new SpecError(
+      `${source} has no \`manager\`: the function that returns the list of jobs, as in ${EXAMPLE}.`,
+    );
   }
   return {
     manager: (given.manager ?? (() => [])) as CheckedSpec['manager'],

@@ -168,7 +168,8 @@ function insideJob(): boolean {
 /** The loop has nothing left to do. */
 function drained(): void {
   if (phase === 'found') announce();
-  else if (phase === 'loading' && wanted !== undefined) leaveSaying('spec', new SpecError(missing('has nothing left to do')));
+  else if (phase === 'loading' && wanted !== undefined)
+    leaveSaying('spec', new SpecError(missing('has nothing left to do')));
 }
 
 function tooLate(): void {
@@ -180,7 +181,10 @@ function missing(state: string): string {
   const { module, factory } = wanted ?? { module: '?', factory: 0 };
   const made = constructions().get(module) ?? 0;
   const others = loadedVersions().filter((version) => version !== VERSION);
-  const versions = others.length > 0 ? ` It loaded another version of threadfactory (${others.join(', ')}) than ${VERSION}: install one.` : '';
+  const versions =
+    others.length > 0
+      ? ` It loaded another version of threadfactory (${others.join(', ')}) than ${VERSION}: install one.`
+      : '';
   return (
     `The worker loaded ${module} and found ${made === 0 ? 'no factory' : `${made} of its factories`}, not number ` +
     `${Number(factory) + 1}; the module ${state}. Workers run this module again to get at its functions, so the factory ` +
@@ -193,14 +197,18 @@ function missing(state: string): string {
 async function begin(id: number): Promise<void> {
   if (spec === undefined || init === undefined || phase !== 'loaded') return;
   phase = 'running';
-  runner = new Runner(spec, { send: say }, {
-    concurrency: init.concurrency,
-    timeout: init.timeout,
-    maxMemory: init.maxMemory,
-    rss: process.memoryUsage.rss,
-    clock: systemClock,
-    abandons: false,
-  });
+  runner = new Runner(
+    spec,
+    { send: say },
+    {
+      concurrency: init.concurrency,
+      timeout: init.timeout,
+      maxMemory: init.maxMemory,
+      rss: process.memoryUsage.rss,
+      clock: systemClock,
+      abandons: false,
+    },
+  );
   // A startup that throws has been reported; the manager ends us.
   await runner.begin(id);
 }
@@ -230,10 +238,10 @@ function leave(): void {
 }
 
 if (send === undefined) {
-  process.stderr.write('threadfactory: bootstrap.cjs is the entry of its worker processes and is not run by hand.\n');
+  process.stderr.write(
+    'threadfactory: bootstrap.cjs is the entry of its worker processes and is not run by hand.\n',
+  );
   exit(2);
 } else {
   takeChannel();
 }
-
-

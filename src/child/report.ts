@@ -51,7 +51,8 @@ export class Report {
     const { values, positions, failed, durations, starts, returned } = this;
     const encoded = encodeColumn(
       values,
-      (at, error) => failed.push({ position: positions[at] ?? 0, kind: 'refused', error: errorToWire(error) }),
+      (at, error) =>
+        failed.push({ position: positions[at] ?? 0, kind: 'refused', error: errorToWire(error) }),
       (at) => `the result of job ${this.indexAt(positions[at] ?? 0)}`,
     );
     const message: ResultsMessage = {

@@ -221,10 +221,15 @@ export class Runner {
           const each = (now - start) / group;
           if (timeout !== undefined && failed === undefined && now - start > timeout) {
             value = undefined;
-            failed = { position, kind: 'timeout', error: errorToWire(new JobTimeoutError(overTime(timeout), { timeout })) };
+            failed = {
+              position,
+              kind: 'timeout',
+              error: errorToWire(new JobTimeoutError(overTime(timeout), { timeout })),
+            };
           }
           batch.report.timed(group, start, each);
-          this.stride = each < TINY_MS && timeout === undefined && this.options.concurrency === 1 ? TINY_STRIDE : 1;
+          this.stride =
+            each < TINY_MS && timeout === undefined && this.options.concurrency === 1 ? TINY_STRIDE : 1;
           began = now;
           group = 0;
         }

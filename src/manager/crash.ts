@@ -33,7 +33,8 @@ export function blame(worker: Worker, concurrency: number): Blame {
     batch.unreported().map((position): Held => ({ batch, position })),
   );
   const all = unreported.flat();
-  if (worker.reason !== 'timeout' && worker.reason !== 'crashed') return { culprits: [], suspects: [], innocent: all };
+  if (worker.reason !== 'timeout' && worker.reason !== 'crashed')
+    return { culprits: [], suspects: [], innocent: all };
   const begun = concurrency === 1 ? (unreported[0] ?? []) : all;
   const innocent = all.slice(begun.length);
   if (worker.reason === 'timeout') return blameForTimeout(worker, concurrency, begun, innocent);
@@ -42,13 +43,22 @@ export function blame(worker: Worker, concurrency: number): Blame {
   return alone ? { culprits: begun, suspects: [], innocent } : { culprits: [], suspects: begun, innocent };
 }
 
-function blameForTimeout(worker: Worker, concurrency: number, begun: readonly Held[], innocent: readonly Held[]): Blame {
+function blameForTimeout(
+  worker: Worker,
+  concurrency: number,
+  begun: readonly Held[],
+  innocent: readonly Held[],
+): Blame {
   const overdue = begun.filter(({ batch, position }) =>
     worker.overdue.some((late) => late.batch === batch && late.position === position),
   );
   // Concurrent jobs announce each start, and a lone job needs no announcement: then the late ones are known exactly.
   if (concurrency > 1 || begun.length === 1) {
-    return { culprits: overdue, suspects: [], innocent: [...begun.filter((held) => !overdue.includes(held)), ...innocent] };
+    return {
+      culprits: overdue,
+      suspects: [],
+      innocent: [...begun.filter((held) => !overdue.includes(held)), ...innocent],
+    };
   }
   return { culprits: [], suspects: begun, innocent };
 }
@@ -63,7 +73,8 @@ export function crashError(worker: Worker, what: string): WorkerCrashError {
   const stderr = worker.stderr();
   const cause = uncaught && errorFromWire(uncaught.error as Parameters<typeof errorFromWire>[0]);
   const how = exit?.signal ? `was killed by ${exit.signal}` : `exited with code ${exit?.code ?? '?'}`;
-  const why = cause === undefined ? reasonFor(exit?.signal ?? null, exit?.code ?? null, stderr) : `: ${cause.message}`;
+  const why =
+    cause === undefined ? reasonFor(exit?.signal ?? null, exit?.code ?? null, stderr) : `: ${cause.message}`;
   const said = stderr === '' ? '' : `\nIts last words on stderr:\n${stderr}`;
   return new WorkerCrashError(`Worker process ${pid} ${how}${why} during ${what}${said}`, {
     pid,
@@ -80,6 +91,7 @@ function reasonFor(signal: string | null, code: number | null, stderr: string): 
   }
   if (signal === 'SIGABRT' || code === 134) return ' (an abort: most often out of memory; see its stderr)';
   if (signal === 'SIGKILL') return ' (by somebody, or by the system because memory ran out)';
-  if (signal === null && code === 0) return ' (a job or a module it loaded called process.exit or closed the channel)';
+  if (signal === null && code === 0)
+    return ' (a job or a module it loaded called process.exit or closed the channel)';
   return '';
 }

@@ -133,7 +133,8 @@ export class Pool {
 
   /** Called when a worker has gone and may have been the last. */
   checkHope(): void {
-    if (this.broken && this.living === 0 && this.startError !== undefined) this.events.hopeless(this.startError);
+    if (this.broken && this.living === 0 && this.startError !== undefined)
+      this.events.hopeless(this.startError);
   }
 
   private pauseForks(): void {
@@ -153,7 +154,10 @@ function startError(worker: Worker, limits: WorkerLimits): Error {
     const cause = errorFromWire(fatal.error as EncodedError as Parameters<typeof errorFromWire>[0]);
     if (cause instanceof SpecError) return cause;
     const what = fatal.phase === 'startup' ? 'workerStartup failed' : 'its module could not be loaded';
-    return withStack(new WorkerStartError(`No worker could start: ${what}: ${cause.message}`, { cause }), cause);
+    return withStack(
+      new WorkerStartError(`No worker could start: ${what}: ${cause.message}`, { cause }),
+      cause,
+    );
   }
   if (exit?.error !== undefined) {
     return new WorkerStartError(`No worker could start: forking failed: ${exit.error.message}`, {
@@ -163,7 +167,8 @@ function startError(worker: Worker, limits: WorkerLimits): Error {
   const stderr = worker.stderr();
   const said = stderr === '' ? '' : `. Its last words:\n${stderr}`;
   const how = exit?.signal ? `was killed by ${exit.signal}` : `exited with code ${exit?.code}`;
-  const cause = worker.uncaught && errorFromWire(worker.uncaught.error as Parameters<typeof errorFromWire>[0]);
+  const cause =
+    worker.uncaught && errorFromWire(worker.uncaught.error as Parameters<typeof errorFromWire>[0]);
   if (cause === undefined && exit?.signal && worker.wasLate) {
     return new WorkerStartError(
       `No worker was ready within startupTimeout (${limits.startupTimeout} ms): ` +

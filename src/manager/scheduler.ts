@@ -32,7 +32,10 @@ import type { ExitReason, Worker } from './worker.js';
 export interface SchedulerEvents {
   /** Jobs that have settled, in one go: whoever records them does so before anybody is told. */
   settled(settlements: readonly Settlement[]): void;
-  retry(error: unknown, about: { index: number; job: unknown; id: number; attempt: number; delay: number }): void;
+  retry(
+    error: unknown,
+    about: { index: number; job: unknown; id: number; attempt: number; delay: number },
+  ): void;
   progress(about: { index: number; id: number; data: unknown }): void;
   /** A worker died with these jobs. */
   crashed(worker: Worker, jobs: readonly number[]): void;
@@ -186,7 +189,9 @@ export class Scheduler {
   private giveSuspects(): void {
     for (let suspect = this.queue.suspect; suspect !== undefined; suspect = this.queue.suspect) {
       const fresh = suspect.needsFreshWorker;
-      const idle = [...this.pool.workers].filter((worker) => worker.state === 'ready' && worker.batches.length === 0);
+      const idle = [...this.pool.workers].filter(
+        (worker) => worker.state === 'ready' && worker.batches.length === 0,
+      );
       const worker = fresh ? idle.find(({ given }) => given === 0) : idle[0];
       if (worker === undefined) {
         if (fresh && !this.freshComing()) idle[0]?.finish('recycled');
@@ -249,7 +254,11 @@ export class Scheduler {
   }
 
   /** Jobs that can't be sent fail; their neighbours go out without them. */
-  private refuse(worker: Worker, parcel: Parcel, refused: readonly { position: number; error: SerializationError }[]): void {
+  private refuse(
+    worker: Worker,
+    parcel: Parcel,
+    refused: readonly { position: number; error: SerializationError }[],
+  ): void {
     const bad = new Set(refused.map(({ position }) => position));
     const rest = pick(
       parcel,
@@ -289,7 +298,12 @@ export class Scheduler {
 
   // ---- endings ---------------------------------------------------------------------------------------------------
 
-  private settleReport(worker: Worker, batch: Batch, message: ResultsMessage, values: readonly unknown[]): void {
+  private settleReport(
+    worker: Worker,
+    batch: Batch,
+    message: ResultsMessage,
+    values: readonly unknown[],
+  ): void {
     const { durations, count } = message;
     const failed = failedAt(message);
     const settlements: Settlement[] = [];
@@ -312,7 +326,17 @@ export class Scheduler {
       if (failure === undefined) {
         const attempt = batch.attemptAt(position);
         const result = values[at];
-        settlements.push({ index, job, result, id, attempt, startedAt: began, duration, done: 0, total: undefined });
+        settlements.push({
+          index,
+          job,
+          result,
+          id,
+          attempt,
+          startedAt: began,
+          duration,
+          done: 0,
+          total: undefined,
+        });
         continue;
       }
       const error = failure.error instanceof Error ? failure.error : errorFromWire(failure.error as never);
@@ -374,7 +398,8 @@ export class Scheduler {
   /** Results that can't be decoded here (nested too deeply): each is run alone, and the guilty one fails. */
   private unreadable(worker: Worker, batch: Batch, message: ResultsMessage): void {
     const positions: number[] = [];
-    for (let at = 0; at < message.count; at += 1) positions.push(message.positions?.[at] ?? message.from + at);
+    for (let at = 0; at < message.count; at += 1)
+      positions.push(message.positions?.[at] ?? message.from + at);
     const mine = positions.filter((position) => batch.report(position));
     this.inFlight -= mine.length;
     const [only] = mine;
@@ -382,7 +407,9 @@ export class Scheduler {
       const error = new SerializationError(
         `Cannot read the result of job ${batch.indexAt(only)}: it is nested too deeply to be received`,
       );
-      this.settle([this.failure(batch.indexAt(only), batch.jobAt(only), worker.id ?? 0, error, message.startedAt, 0)]);
+      this.settle([
+        this.failure(batch.indexAt(only), batch.jobAt(only), worker.id ?? 0, error, message.startedAt, 0),
+      ]);
       return;
     }
     for (const position of mine) this.suspect({ batch, position }, false);
@@ -396,7 +423,9 @@ export class Scheduler {
       for (const position of positions) this.suspect({ batch, position }, false);
     } else {
       const index = batch.indexAt(0);
-      const error = new SerializationError(`Cannot send job ${index}: it is nested too deeply to be received`);
+      const error = new SerializationError(
+        `Cannot send job ${index}: it is nested too deeply to be received`,
+      );
       this.settle([this.failure(index, batch.jobAt(0), 0, error, this.clock.epoch(), 0)]);
     }
     this.poke();
@@ -405,11 +434,15 @@ export class Scheduler {
   private settleAccounts(worker: Worker): void {
     const { culprits, suspects, innocent } = blame(worker, this.options.concurrency);
     if (worker.reason === 'crashed') {
-      this.events.crashed(worker, [...culprits, ...suspects].map(({ batch, position }) => batch.indexAt(position)));
+      this.events.crashed(
+        worker,
+        [...culprits, ...suspects].map(({ batch, position }) => batch.indexAt(position)),
+      );
     }
     const settlements: Settlement[] = [];
     for (const held of culprits) {
-      const ended = worker.reason === 'timeout' ? this.chargeTimeout(worker, held) : this.chargeCrash(worker, held);
+      const ended =
+        worker.reason === 'timeout' ? this.chargeTimeout(worker, held) : this.chargeCrash(worker, held);
       if (ended !== undefined) settlements.push(ended);
     }
     for (const held of suspects) this.suspect(held, worker.uncaught !== undefined);
@@ -425,7 +458,14 @@ export class Scheduler {
     const error = this.timeoutError();
     const began = this.clock.epoch() - timeout;
     const attempt = { error, kind: 'timeout' } as const;
-    return this.endAttempt(batch.indexAt(position), batch.jobAt(position), worker.id ?? 0, attempt, began, timeout);
+    return this.endAttempt(
+      batch.indexAt(position),
+      batch.jobAt(position),
+      worker.id ?? 0,
+      attempt,
+      began,
+      timeout,
+    );
   }
 
   private chargeCrash(worker: Worker, { batch, position }: Held): FailedJob | undefined {

@@ -51,7 +51,8 @@ export function createSource(list: unknown, events: SourceEvents, peek: number):
   if (Array.isArray(list)) return new ArraySource(list);
   if (typeof list === 'object' && list !== null) {
     const asynchronous = (list as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator];
-    if (typeof asynchronous === 'function') return new AsyncSource(list as AsyncIterable<unknown>, events, peek);
+    if (typeof asynchronous === 'function')
+      return new AsyncSource(list as AsyncIterable<unknown>, events, peek);
     const synchronous = (list as Partial<Iterable<unknown>>)[Symbol.iterator];
     if (typeof synchronous === 'function') return new IterableSource(list as Iterable<unknown>, events, peek);
   }

@@ -346,4 +346,3 @@ export class Worker {
     this.events.exited(this);
   }
 }
-

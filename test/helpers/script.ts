@@ -9,7 +9,7 @@ export interface Ran {
   readonly stderr: string;
   readonly code: number | null;
   readonly signal: string | null;
-  /** The JSON lines it printed. */
+  /** The JSON lines it printed; throws where a line that looks like one is none. */
   readonly said: unknown[];
   /** The folder it ran in. */
   readonly folder: string;
@@ -64,11 +64,17 @@ export async function runIn(folder: string, file: string, options: RunOptions = 
   const [code, signal] = await new Promise<[number | null, string | null]>((resolvePromise) => {
     child.once('close', (...ended) => resolvePromise(ended));
   });
-  const said = stdout
-    .split('\n')
-    .filter((line) => line.startsWith('{') || line.startsWith('['))
-    .map((line) => JSON.parse(line) as unknown);
-  return { stdout, stderr, code, signal, said, folder };
+  return {
+    stdout,
+    stderr,
+    code,
+    signal,
+    folder,
+    get said(): unknown[] {
+      const lines = stdout.split('\n').filter((line) => line.startsWith('{') || line.startsWith('['));
+      return lines.map((line) => JSON.parse(line) as unknown);
+    },
+  };
 }
 
 /** A project of one CommonJS script, run to its end. */
