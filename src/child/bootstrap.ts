@@ -223,17 +223,19 @@ async function abort(): Promise<void> {
   leave();
 }
 
-/** Leaves when all that was said is on its way: an exit cuts off what is still queued. */
+/** Leaves when all that was said and printed is on its way: an exit cuts off what is still queued. */
 function leave(): void {
   phase = 'leaving';
   runner?.flush();
-  void flushed().then(() => {
-    if (process.platform !== 'win32') {
-      exit(0);
-      return;
-    }
-    // Pipes are written asynchronously there.
-    process.stdout.write('', () => process.stderr.write('', () => exit(0)));
+  void Promise.all([flushed(), written(process.stdout), written(process.stderr)]).then(() => exit(0));
+}
+
+/** Pipes are written asynchronously where their buffer is full. A closed one has nothing to wait for. */
+function written(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    stream.once('error', () => resolve());
+    if (stream.writableLength === 0) resolve();
+    else stream.write('', () => resolve());
   });
 }
 
