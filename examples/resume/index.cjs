@@ -1,5 +1,5 @@
 'use strict';
-// Starts compress.cjs, kills it with SIGKILL when half of the files are done, starts it again, and looks whether every
+// Starts compress.cjs, kills it with SIGKILL when a third of the files is done, starts it again, and looks whether every
 // file is there and how many were compressed twice.
 
 const { spawn } = require('node:child_process');
@@ -33,9 +33,9 @@ function timesOf(list) {
   );
 }
 
-const isHalf = (line) => {
+const isThird = (line) => {
   const [, done, total] = /^(\d+) of (\d+)$/.exec(line) ?? [];
-  return Number(done) >= Number(total) / 2;
+  return Number(done) >= Number(total) / 3;
 };
 
 async function main() {
@@ -44,7 +44,7 @@ async function main() {
   const list = files();
 
   console.log('The first start, killed midway:');
-  const first = await run(isHalf);
+  const first = await run(isThird);
   const before = timesOf(list);
   console.log(`Ended by ${first.signal}; ${before.size} of ${list.length} files were compressed\n`);
 
