@@ -2,7 +2,7 @@ import { types } from 'node:util';
 import { SerializationError } from './errors.js';
 import type { PlainCopies } from './plain-copy.js';
 import { arePrototypesClean, copyPlain, NOT_PLAIN, plainCopies } from './plain-copy.js';
-import { describeRefusal, refuseAtSight } from './refusal.js';
+import { describeRefusal, isReadable } from './refusal.js';
 import { deserialize, ownBytes, serialize } from './serializer.js';
 
 export { exactJson, isJsonExact } from './plain-copy.js';
@@ -162,8 +162,7 @@ function bytesFrame(value: unknown, position: number): Frame | undefined {
 }
 
 function valueFrame(value: unknown, position: number, nameOf: NameOf): Frame | SerializationError {
-  const refused = refuseAtSight(value, nameOf(position));
-  if (refused !== undefined) return refused;
+  if (!isReadable(value)) return describeRefusal(value, nameOf(position));
   try {
     return { position, kind: VALUE, bytes: serialize(value) };
   } catch (error) {

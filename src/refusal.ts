@@ -42,19 +42,53 @@ interface Place {
  * @param cause what the serialiser threw, if it was asked; kept unless the search finds a getter that throws
  */
 export function describeRefusal(value: unknown, what: string, cause?: unknown): SerializationError {
-  const refusal = findRefusal(value, true);
+  const refusal = findRefusal(value);
   if (refusal !== undefined) return refusalError(refusal, what, cause);
   const reason = cause instanceof Error ? cause.message : 'it holds something that can not be cloned';
   return new SerializationError(`Cannot send ${what}: ${reason}`, cause === undefined ? {} : { cause });
 }
 
 /**
- * The same error if the value is seen to be one that can't be sent, without asking the serialiser; else undefined. To be
- * asked first: v8 writes a value nested 2 000 levels deep, or a WebAssembly.Module, and then can't read what it wrote.
+ * Whether v8 could read back what it would write. It writes a value nested 2 000 levels deep and can't read it, and of a
+ * WebAssembly.Module it writes nothing at all. True, too, for what v8 refuses by itself.
  */
-export function refuseAtSight(value: unknown, what: string): SerializationError | undefined {
-  const refusal = findRefusal(value, false);
-  return refusal === undefined ? undefined : refusalError(refusal, what);
+export function isReadable(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  try {
+    return isObjectReadable(value, 0, new Set());
+  } catch {
+    // A getter, or a look at an object's prototype, threw: the serialiser will say what.
+    return true;
+  }
+}
+
+function isObjectReadable(object: object, level: number, seen: Set<object>): boolean {
+  if (level > MAX_LEVELS) return false;
+  seen.add(object);
+  // The common ones first: asking for each other kind takes as long as writing a small object.
+  if (Object.getPrototypeOf(object) !== Object.prototype && !Array.isArray(object)) {
+    if (types.isMap(object)) {
+      for (const [key, entry] of mapEntries(object)) {
+        if (!isInnerReadable(key, level, seen) || !isInnerReadable(entry, level, seen)) return false;
+      }
+      return true;
+    }
+    if (types.isSet(object)) {
+      for (const entry of setValues(object)) if (!isInnerReadable(entry, level, seen)) return false;
+      return true;
+    }
+    if (WasmModule !== undefined && object instanceof WasmModule) return false;
+    if (types.isProxy(object) || ArrayBuffer.isView(object)) return true;
+  }
+  const keys = types.isNativeError(object) ? ['cause'] : Object.keys(object);
+  for (const key of keys) {
+    if (!isInnerReadable((object as Readonly<Record<string, unknown>>)[key], level, seen)) return false;
+  }
+  return true;
+}
+
+function isInnerReadable(own: unknown, level: number, seen: Set<object>): boolean {
+  return typeof own !== 'object' || own === null || seen.has(own) || isObjectReadable(own, level + 1, seen);
 }
 
 function refusalError(refusal: Refusal, what: string, cause?: unknown): SerializationError {
@@ -67,20 +101,18 @@ function refusalError(refusal: Refusal, what: string, cause?: unknown): Serializ
 
 /**
  * The first thing in a value that can't be sent. Walks as v8 does (depth first, each object once; own enumerable
- * properties, elements, entries, causes), but without recursion.
- *
- * @param thorough whether to try objects of unknown kinds, one by one, with the serialiser
+ * properties, elements, entries, causes), but without recursion, and tries objects of unknown kinds one by one.
  */
-function findRefusal(root: unknown, thorough: boolean): Refusal | undefined {
+function findRefusal(root: unknown): Refusal | undefined {
   try {
-    return walk(root, thorough);
+    return walk(root);
   } catch {
     // A prototype that is a Proxy, or a tag that is a getter, can throw at any look: then the serialiser's word stands.
     return undefined;
   }
 }
 
-function walk(root: unknown, thorough: boolean): Refusal | undefined {
+function walk(root: unknown): Refusal | undefined {
   const seen = new Set<unknown>();
   const open: Place[] = [{ value: root, parent: undefined, step: '', level: 0 }];
   for (let place = open.pop(); place !== undefined; place = open.pop()) {
@@ -95,7 +127,7 @@ function walk(root: unknown, thorough: boolean): Refusal | undefined {
     const inner: Place[] = [];
     const refusal = lookInto(value, place, inner);
     if (refusal !== undefined) return refusal;
-    if (thorough && inner.length === 0 && tagOf(value) !== 'Object' && isRefusedAlone(value)) {
+    if (inner.length === 0 && tagOf(value) !== 'Object' && isRefusedAlone(value)) {
       return { path: pathOf(place), reason: `is ${withArticle(tagOf(value))}` };
     }
     // v8 goes on with the first of them, so that has to be the last one pushed.
@@ -124,32 +156,18 @@ function lookInto(value: object, place: Place, inner: Place[]): Refusal | undefi
     if (!isLeaf) inner.push({ value: own, parent: place, step, level: place.level + 1 });
   };
   if (types.isMap(value)) {
-    Map.prototype.forEach.call(value, (entry: unknown, key: unknown) => {
+    for (const [key, entry] of mapEntries(value)) {
       add(key, '.keys()');
       add(entry, typeof key === 'string' ? `.get(${JSON.stringify(key)})` : '.get()');
-    });
+    }
     return undefined;
   }
   if (types.isSet(value)) {
-    Set.prototype.forEach.call(value, (entry: unknown) => add(entry, '.values()'));
+    for (const entry of setValues(value)) add(entry, '.values()');
     return undefined;
   }
-  if (
-    ArrayBuffer.isView(value) ||
-    types.isBoxedPrimitive(value) ||
-    types.isDate(value) ||
-    types.isRegExp(value)
-  ) {
-    return undefined;
-  }
-  // Of an Error v8 takes no other property that could hold an object.
-  const keys = types.isNativeError(value)
-    ? Object.hasOwn(value, 'cause')
-      ? ['cause']
-      : []
-    : Object.keys(value);
   const isList = Array.isArray(value);
-  for (const key of keys) {
+  for (const key of keysOf(value)) {
     const step = isList && /^\d+$/.test(key) ? `[${key}]` : propertyStep(key);
     try {
       add(Reflect.get(value, key), step);
@@ -159,6 +177,26 @@ function lookInto(value: object, place: Place, inner: Place[]): Refusal | undefi
     }
   }
   return undefined;
+}
+
+/** The entries, whatever class or prototype the Map has: v8 does not look at that either. */
+function mapEntries(map: ReadonlyMap<unknown, unknown>): Iterable<[unknown, unknown]> {
+  return Map.prototype.entries.call(map);
+}
+
+function setValues(set: ReadonlySet<unknown>): Iterable<unknown> {
+  return Set.prototype.values.call(set);
+}
+
+/** The properties that v8 writes: of an Error only the cause can hold an object, of some others none is written. */
+function keysOf(object: object): string[] {
+  if (types.isNativeError(object)) return Object.hasOwn(object, 'cause') ? ['cause'] : [];
+  const hasNone =
+    ArrayBuffer.isView(object) ||
+    types.isDate(object) ||
+    types.isRegExp(object) ||
+    types.isBoxedPrimitive(object);
+  return hasNone ? [] : Object.keys(object);
 }
 
 function propertyStep(key: string): string {

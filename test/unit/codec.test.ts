@@ -6,6 +6,7 @@ import type { Encoded } from '../../src/codec.js';
 import { decodeColumn, describeRefusal, encodeColumn, encodedSize, isJsonExact } from '../../src/codec.js';
 import { SerializationError } from '../../src/errors.js';
 import { exactJson } from '../../src/plain-copy.js';
+import { deserialize, serialize } from '../../src/serializer.js';
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -38,6 +39,22 @@ function refusalOf(value: unknown): SerializationError {
   expect(position).toBe(1);
   expect(error).toBeInstanceOf(SerializationError);
   return error as SerializationError;
+}
+
+/** A value nested so deep that v8 writes it, and fails to read it: how deep that is depends on the stack. */
+function writtenButNotRead(): unknown {
+  let value: unknown = [];
+  for (let levels = 1; levels < 100_000; levels++) {
+    value = { value };
+    if (levels % 250 !== 0) continue;
+    const bytes = serialize(value);
+    try {
+      deserialize(bytes);
+    } catch {
+      return value;
+    }
+  }
+  throw new Error('v8 reads what it writes');
 }
 
 /** Everything a value holds, in order; objects as their number, so that equal texts share alike. */
@@ -136,7 +153,7 @@ describe('a column', () => {
   test('gives every value as its structured clone, sent alone', () => {
     fc.assert(
       fc.property(fc.array(anything, { maxLength: 8 }), (values) => expectClones(values)),
-      { numRuns: 1_500 },
+      { numRuns: 400 },
     );
   });
 
@@ -200,7 +217,7 @@ describe('values', () => {
       ...roundTrip([{ inside: buffer }]).map((o) => Reflect.get(o as object, 'inside')),
     ]) {
       expect(Buffer.isBuffer(decoded)).toBe(true);
-      expect(decoded).toEqual(buffer);
+      expect(buffer.equals(decoded as Buffer)).toBe(true);
       expect((decoded as Buffer).buffer.byteLength).toBe(buffer.length);
     }
   });
@@ -320,7 +337,7 @@ describe('values', () => {
 
   test('arrive whole although someone gave all objects a toJSON, or more properties', () => {
     const define = (on: object, key: string, value: unknown, enumerable: boolean) =>
-      Object.defineProperty(on, key, { value, enumerable, configurable: true });
+      Object.defineProperty(on, key, { value, enumerable, configurable: true, writable: true });
     for (const prototype of [Object.prototype, Array.prototype]) {
       define(prototype, 'toJSON', () => 'patched', false);
       try {
@@ -367,8 +384,8 @@ describe('what can not be sent', () => {
     globalThis as unknown as { WebAssembly: { Module: new (bytes: Uint8Array) => object } }
   ).WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0));
   const circular: Record<string, unknown> = { list: [] };
-  circular['self'] = circular;
-  circular['list'] = [circular, { back: circular, fn() {} }];
+  circular.self = circular;
+  circular.list = [circular, { back: circular, fn() {} }];
 
   test.each<[what: string, value: unknown, said: string]>([
     ['a function', () => 1, 'it is a function'],
@@ -391,12 +408,8 @@ describe('what can not be sent', () => {
     ['an Intl object', { format: new Intl.NumberFormat() }, 'property "format" is an Intl.NumberFormat'],
     [
       'arguments',
-      [
-        (function (..._: number[]) {
-          return arguments;
-        })(1),
-      ],
-      '#<Object> could not be cloned.',
+      [runInNewContext('(function () { return arguments; })(1)')],
+      'property "[0]" is an Arguments',
     ],
     ['a Map value', new Map([['k', { f() {} }]]), String.raw`property "get(\"k\").f" is a function`],
     ['a Map key', { m: new Map([[Symbol('k'), 1]]) }, 'property "m.keys()" is a symbol'],
@@ -487,23 +500,21 @@ describe('what can not be sent', () => {
     expect(refusalOf(child).message).toMatch(/^Cannot send value 1: /);
   });
 
-  test('a search in a huge value ends; reading then fails for that value alone', () => {
-    const wide: unknown[] = Array.from({ length: 100_001 }, () => ({}));
-    let deep: unknown = [];
-    for (let i = 0; i < 3_000; i++) deep = { deep };
-    const encoded = encode([
+  test('a value that v8 writes and can not read fails alone on the other side', () => {
+    /** Harmless when it is looked at, and not when it is written. */
+    const fickle = (inner: unknown) => {
+      const get = vi.fn().mockReturnValueOnce(1).mockReturnValue(inner);
+      return new Set([Object.defineProperty({}, 'inner', { get, enumerable: true })]);
+    };
+    const encoded = encode([{ fine: 1 }, fickle(module), fickle(writtenButNotRead()), Buffer.from('fine')]);
+    const refused: [number, string][] = [];
+    const onRefused = (position: number, { message }: Error) => refused.push([position, message]);
+    expect(decodeColumn(encoded, onRefused, (position) => `job ${position}`)).toEqual([
       { fine: 1 },
-      new Set([wide, module]),
-      new Set([wide, deep]),
+      undefined,
+      undefined,
       Buffer.from('fine'),
     ]);
-    const refused: [number, string][] = [];
-    const decoded = decodeColumn(
-      encoded,
-      (position, { message }) => refused.push([position, message]),
-      (at) => `job ${at}`,
-    );
-    expect(decoded).toEqual([{ fine: 1 }, undefined, undefined, Buffer.from('fine')]);
     expect(refused).toEqual([
       [1, 'Cannot read job 1: it holds something that can not be cloned'],
       [2, 'Cannot read job 2: it is nested too deeply'],
@@ -513,10 +524,17 @@ describe('what can not be sent', () => {
     );
   });
 
+  test('a search in a huge value ends without the path', () => {
+    const wide: unknown[] = Array.from({ length: 100_001 }, () => ({}));
+    wide.push(Symbol('last'));
+    expect(refusalOf(wide).message).toBe('Cannot send value 1: Symbol(last) could not be cloned.');
+  });
+
   test('a column too large for a message refuses all its values and no other', () => {
     const refused: [number, string][] = [];
     const values = [Buffer.alloc(1), () => 1, undefined, { plain: 1 }];
-    const results = [{ byteLength: 2 ** 31 } as Buffer, new RangeError('Array buffer allocation failed')];
+    const tooLong = { byteLength: 2 ** 31 } as Buffer<ArrayBuffer>;
+    const results = [tooLong, new RangeError('Array buffer allocation failed')];
     for (const result of results) {
       refused.length = 0;
       vi.spyOn(Buffer, 'concat').mockImplementation(() => {
@@ -543,19 +561,15 @@ describe('isJsonExact', () => {
         deepStrictEqual(parsed, clone);
         expect(sharing(parsed)).toBe(sharing(clone));
       }),
-      { numRuns: 2_000 },
+      { numRuns: 500 },
     );
   });
 
   test('is true for whatever came from JSON', () => {
     fc.assert(
-      fc.property(fc.jsonValue({ noUnicodeString: false }), (value) => {
-        // JSON itself can write -0 and a `__proto__` key.
-        fc.pre(
-          !JSON.stringify(value, (key, inner) =>
-            key === '__proto__' || Object.is(inner, -0) ? '!odd' : inner,
-          ).includes('!odd'),
-        );
+      fc.property(fc.json(), (text) => {
+        fc.pre(!text.includes('__proto__'));
+        const value: unknown = JSON.parse(text.replaceAll('-0', '0'));
         expect(isJsonExact(value)).toBe(true);
         expect(exactJson(value)).toBe(JSON.stringify(value));
       }),
