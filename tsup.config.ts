@@ -2,12 +2,16 @@ import { defineConfig, type Options } from 'tsup';
 import { version } from './package.json';
 
 // `module.exports` becomes the class, with every other export of src/index.ts on it, so that
-// `require('threadfactory')` is the class itself. Appended after the bundle, whose exports are getters by then.
-const CLASS_IS_THE_MODULE =
-  'const { ThreadFactory: theClass } = module.exports;\n' +
-  'module.exports = Object.assign(theClass, module.exports, { default: theClass });\n';
+// `require('threadfactory')` is the class itself. Names of classes are public, but shortened in the bundle.
+// Appended after the bundle, whose exports are getters by then.
+const CLASS_IS_THE_MODULE = `
+const { shared, ...names } = module.exports;
+for (const name in names) Object.defineProperty(names[name], 'name', { value: name, configurable: true });
+module.exports = Object.assign(names.ThreadFactory, names, { default: names.ThreadFactory });
+Object.defineProperty(module.exports, Symbol.for('threadfactory.shared'), { value: shared });
+`;
 
-/** Each entry is one self-contained file: a child loads its bootstrap and nothing of the manager. */
+/** Each entry is one self-contained file. */
 const entry = (name: string, source: string, more: Options = {}): Options => ({
   entry: { [name]: source },
   format: 'cjs',
@@ -28,7 +32,28 @@ const entry = (name: string, source: string, more: Options = {}): Options => ({
   ...more,
 });
 
+/** In the bootstrap, modules directly under src are those of `index.cjs`: see scripts/entry.ts. */
+const takeShared: NonNullable<Options['esbuildPlugins']>[number] = {
+  name: 'take-shared',
+  setup(build) {
+    build.onResolve({ filter: /^\.\.\/[\w-]+\.js$/ }, ({ path }) => ({
+      path: path.slice('../'.length, -'.js'.length),
+      namespace: 'shared',
+    }));
+    build.onResolve({ filter: /^\.\/index\.cjs$/, namespace: 'shared' }, ({ path }) => ({
+      path,
+      external: true,
+    }));
+    build.onLoad({ filter: /.*/, namespace: 'shared' }, ({ path }) => ({
+      contents: `module.exports = require('./index.cjs')[Symbol.for('threadfactory.shared')]['${path}'];`,
+    }));
+  },
+};
+
 export default defineConfig([
-  entry('index', 'src/index.ts', { dts: true, footer: { js: CLASS_IS_THE_MODULE } }),
-  entry('bootstrap', 'src/child/bootstrap.ts'),
+  entry('index', 'scripts/entry.ts', {
+    dts: { entry: { index: 'src/index.ts' } },
+    footer: { js: CLASS_IS_THE_MODULE },
+  }),
+  entry('bootstrap', 'src/child/bootstrap.ts', { esbuildPlugins: [takeShared] }),
 ]);

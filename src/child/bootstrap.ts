@@ -160,9 +160,14 @@ function announce(): void {
   say({ brand: BRAND, type: 'loaded' });
 }
 
-/** Whether a frame of the runner is below the caller: then it is a job, or something a job called or awaits. */
+/** Whether a lane of the runner is among the callers: then it is a job, or something a job called or awaits. */
 function insideJob(): boolean {
-  return runner !== undefined && (new Error('inside').stack ?? '').includes(__filename);
+  if (runner === undefined) return false;
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 100;
+  const stack = new Error('inside').stack ?? '';
+  Error.stackTraceLimit = stackTraceLimit;
+  return stack.split('\n').some((line) => line.includes(__filename) && /\.lane \(/.test(line));
 }
 
 /** The loop has nothing left to do. */
