@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { defineConfig, type Options } from 'tsup';
 import { version } from './package.json';
 
@@ -44,9 +45,15 @@ const takeShared: NonNullable<Options['esbuildPlugins']>[number] = {
       path,
       external: true,
     }));
-    build.onLoad({ filter: /.*/, namespace: 'shared' }, ({ path }) => ({
-      contents: `module.exports = require('./index.cjs')[Symbol.for('threadfactory.shared')]['${path}'];`,
-    }));
+    build.onLoad({ filter: /.*/, namespace: 'shared' }, async ({ path }) => {
+      const entry = await readFile('scripts/entry.ts', 'utf8');
+      if (!entry.includes(`'../src/${path}.js'`)) {
+        return { errors: [{ text: `The child's side needs src/${path}.ts: share it in scripts/entry.ts` }] };
+      }
+      return {
+        contents: `module.exports = require('./index.cjs')[Symbol.for('threadfactory.shared')]['${path}'];`,
+      };
+    });
   },
 };
 
