@@ -90,10 +90,20 @@ export function errorToWire(thrown: unknown): WireError {
  * @param wire what `errorToWire` made; of anything else an Error is made that says so
  */
 export function errorFromWire(wire: unknown): Error {
-  if (isWireError(wire)) return fromWire(wire);
-  return new Error(
-    `An error arrived that can not be read: ${inspect(wire, { depth: 1, maxStringLength: 200 })}`,
-  );
+  try {
+    return errorAt(0, wire);
+  } catch {
+    // Damaged further inside; what it is is shown instead.
+    return unreadable(wire);
+  }
+}
+
+function errorAt(depth: number, wire: unknown): Error {
+  return isWireError(wire) && depth <= MAX_DEPTH ? fromWire(wire, depth) : unreadable(wire);
+}
+
+function unreadable(wire: unknown): Error {
+  return new Error(`An error arrived that can not be read: ${inWords(wire)}`);
 }
 
 function isWireError(wire: unknown): wire is WireError {
@@ -216,19 +226,33 @@ function leftOut(message: string): WireError {
   return { class: 'Error', name: 'Error', message, fields: [] };
 }
 
-function fromWire(wire: WireError): Error {
-  const error = create(wire);
+function fromWire(wire: WireError, depth: number): Error {
+  const error = withoutStack(() => create(wire));
   const stack = wire.stack ?? (wire.message === '' ? wire.name : `${wire.name}: ${wire.message}`);
   define(error, 'stack', stack, false);
   if (error.name !== wire.name) define(error, 'name', wire.name, false);
   // Defined, not assigned: a field named `__proto__` is a field.
-  for (const [key, value] of wire.fields) define(error, key, valueFromWire(value), true);
-  if (wire.cause !== undefined) define(error, 'cause', valueFromWire(wire.cause), false);
+  const valueOf = ({ error: inner, value }: WireValue) =>
+    inner === undefined ? value : errorAt(depth + 1, inner);
+  for (const [key, value] of wire.fields) define(error, key, valueOf(value), true);
+  if (wire.cause !== undefined) define(error, 'cause', valueOf(wire.cause), false);
   if (wire.errors !== undefined) {
     const enumerable = wire.class !== 'AggregateError';
-    define(error, 'errors', wire.errors.map(valueFromWire), enumerable);
+    define(error, 'errors', wire.errors.map(valueOf), enumerable);
   }
   return error;
+}
+
+/** Its own stack would be of no use here, and V8 would have a user's `Error.prepareStackTrace` write it. */
+function withoutStack<T>(make: () => T): T {
+  const { stackTraceLimit } = Error;
+  // Not by assignment: Error may be frozen.
+  Reflect.set(Error, 'stackTraceLimit', undefined);
+  try {
+    return make();
+  } finally {
+    Reflect.set(Error, 'stackTraceLimit', stackTraceLimit);
+  }
 }
 
 /** Names only choose from the tables: nothing that arrives can name another class. */
@@ -238,10 +262,6 @@ function create(wire: WireError): Error {
   const ours = OURS.get(wire.class);
   const base = BUILT_INS.get(wire.class) ?? Error;
   return Reflect.construct(ours === undefined ? base : Error, [wire.message], ours ?? base) as Error;
-}
-
-function valueFromWire(wire: WireValue): unknown {
-  return wire.error === undefined ? wire.value : errorFromWire(wire.error);
 }
 
 function define(error: Error, key: string, value: unknown, enumerable: boolean): void {
