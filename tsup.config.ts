@@ -12,7 +12,7 @@ module.exports = Object.assign(names.ThreadFactory, names, { default: names.Thre
 Object.defineProperty(module.exports, Symbol.for('threadfactory.shared'), { value: shared });
 `;
 
-/** Each entry is one self-contained file. */
+/** One built file. */
 const entry = (name: string, source: string, more: Options = {}): Options => ({
   entry: { [name]: source },
   format: 'cjs',

@@ -18,12 +18,23 @@ try {
   await mkdir(fresh);
   runTsup(fresh);
   await addDoors(fresh);
-  await rename(dist, join(work, 'old')).catch((error) => {
-    if (error.code !== 'ENOENT') throw error;
-  });
-  await rename(fresh, dist);
+  await swap(fresh);
 } finally {
   await rm(work, { recursive: true, force: true });
+}
+
+async function swap(fresh) {
+  for (let attempt = 0; ; attempt += 1) {
+    await rename(dist, join(work, `old-${attempt}`)).catch((error) => {
+      if (error.code !== 'ENOENT') throw error;
+    });
+    try {
+      return await rename(fresh, dist);
+    } catch (error) {
+      // Another build put its own there in between.
+      if (error.code !== 'ENOTEMPTY' || attempt === 9) throw error;
+    }
+  }
 }
 
 function runTsup(outDir) {
@@ -37,5 +48,5 @@ function runTsup(outDir) {
     stdio: 'inherit',
   });
   if (error !== undefined) throw error;
-  if (status !== 0) process.exit(status ?? 1);
+  if (status !== 0) throw new Error('tsup failed: see above.');
 }
