@@ -42,7 +42,7 @@ export type * from './journal/types.js';
  */
 
 /** Bytes after which a batch is written in parts. */
-const MAX_BATCH = 64 * 1024 * 1024;
+const MAX_BATCH = 16 * 1024 * 1024;
 
 /**
  * Opens a journal, or begins one, and holds its lock until `close()`.

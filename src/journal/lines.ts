@@ -89,11 +89,14 @@ export class LineReader {
     const held = this.#filled - this.#start;
     const larger =
       held > this.#buffer.length / 2 ? Buffer.allocUnsafeSlow(this.#buffer.length * 2) : this.#buffer;
-    this.#buffer.copy(larger, 0, this.#start, this.#filled);
+    if (larger !== this.#buffer || this.#start > 0) {
+      this.#buffer.copy(larger, 0, this.#start, this.#filled);
+    }
     this.#buffer = larger;
     this.#base += this.#start;
     this.#start = 0;
     this.#stop = 0;
+    this.#isWhole = false;
     const read = this.#io.readSync(this.#fd, larger, held, larger.length - held, this.#base + held);
     this.#filled = held + read;
     return read > 0;
