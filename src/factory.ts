@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { existsSync } from 'node:fs';
 import { callerFile, moduleNamed, moduleOfCaller } from './call-site.js';
-import { SpecError, ThreadFactoryError } from './errors.js';
+import { OptionError, SpecError, ThreadFactoryError } from './errors.js';
 import { iterate } from './iteration.js';
 import { openJournal } from './journal.js';
 import type { ResolvedOptions, ThreadFactoryOptions } from './options.js';
@@ -97,6 +97,13 @@ export class ThreadFactory<
   ) {
     super();
     this.#options = resolveOptions(options);
+    for (const name of ['engine', 'progress'] as const) {
+      if (this.#options[name] !== undefined) {
+        throw new OptionError(
+          `The option \`${name}\` is not supported by this version of threadfactory: leave it out`,
+        );
+      }
+    }
     if (!existsSync(BOOTSTRAP)) {
       throw new SpecError(
         `threadfactory can not find the entry file of its workers, ${BOOTSTRAP}: it was bundled away from it. ` +
