@@ -68,12 +68,15 @@ export interface Summary<Job = unknown, Result = unknown, Value = unknown> {
  * `workerStartup`, `Result` from `workerProcess` and `Value` from `managerFinish`, left to right.
  */
 export interface ThreadFactorySpec<Job, Result, Local = undefined, Value = undefined> {
+  // A method, since those may narrow their parameter: `input` is what the spec's own author hands to `start`.
   /** Returns the list of jobs. Runs in the manager, with what `start` was given. */
-  manager: (input?: never) => JobList<Job> | PromiseLike<JobList<Job>>;
+  manager(input?: unknown): JobList<Job> | PromiseLike<JobList<Job>>;
   /** Runs once in each worker, before its first job. */
   workerStartup?: ((context: WorkerContext) => Local | PromiseLike<Local>) | undefined;
   /** Does one job. */
   workerProcess: (job: Job, context: JobContext<Local>) => Result | PromiseLike<Result>;
+  /** The other name of `workerProcess`: not both. */
+  worker?: undefined;
   /** Runs in a worker that has no more work, is recycled or is stopped; not after a crash. */
   workerFinish?: ((context: WorkerContext<Local>) => unknown) | undefined;
   /** Runs once in the manager when every job has settled. */
@@ -82,7 +85,8 @@ export interface ThreadFactorySpec<Job, Result, Local = undefined, Value = undef
 
 /** The same with `worker`, the other name of `workerProcess`. */
 export interface WorkerNamedSpec<Job, Result, Local = undefined, Value = undefined>
-  extends Omit<ThreadFactorySpec<Job, Result, Local, Value>, 'workerProcess'> {
+  extends Omit<ThreadFactorySpec<Job, Result, Local, Value>, 'workerProcess' | 'worker'> {
+  workerProcess?: undefined;
   worker: (job: Job, context: JobContext<Local>) => Result | PromiseLike<Result>;
 }
 
