@@ -23,7 +23,6 @@ import { JournalScan, parseFields } from './journal/scan.js';
 import type { Journal, JournalCrash, JournalOptions, JournalRecord, JournalRetry } from './journal/types.js';
 import { readValue } from './journal/values.js';
 
-export { DuplicateKeyError } from './journal/identity.js';
 export { readJournal } from './journal/read.js';
 export type * from './journal/types.js';
 
