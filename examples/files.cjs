@@ -4,16 +4,23 @@
 const fs = require('node:fs');
 const path = require('node:path');
 
+/** The files below a folder. Links are not followed: `node_modules/threadfactory` is one, to the folder we are in. */
+function* walk(folder) {
+  for (const entry of fs.readdirSync(folder, { withFileTypes: true })) {
+    const file = path.join(folder, entry.name);
+    if (entry.isDirectory()) yield* walk(file);
+    else if (entry.isFile()) yield file;
+  }
+}
+
 /**
- * The files below a folder whose names end so, sorted, at most `limit`. Links are not followed.
+ * The files below a folder whose names end so, sorted, at most `limit`.
  * @param {{ folder: string, ending: string, limit?: number }} which
  * @returns {string[]} absolute paths
  */
 function filesBelow({ folder, ending, limit = Number.POSITIVE_INFINITY }) {
-  return fs
-    .readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.toLowerCase().endsWith(ending))
-    .map((entry) => path.resolve(entry.parentPath, entry.name))
+  return [...walk(path.resolve(folder))]
+    .filter((file) => file.toLowerCase().endsWith(ending))
     .sort()
     .slice(0, limit);
 }
