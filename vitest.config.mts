@@ -9,6 +9,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          testTimeout: 60_000,
           include: ['test/unit/**/*.test.ts', 'test/architecture.test.ts'],
           pool: 'threads',
           sequence: { groupOrder: 0 },

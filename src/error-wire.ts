@@ -232,13 +232,13 @@ function fromWire(wire: WireError, depth: number): Error {
   define(error, 'stack', stack, false);
   if (error.name !== wire.name) define(error, 'name', wire.name, false);
   // Defined, not assigned: a field named `__proto__` is a field.
-  const valueOf = ({ error: inner, value }: WireValue) =>
+  const valueFrom = ({ error: inner, value }: WireValue) =>
     inner === undefined ? value : errorAt(depth + 1, inner);
-  for (const [key, value] of wire.fields) define(error, key, valueOf(value), true);
-  if (wire.cause !== undefined) define(error, 'cause', valueOf(wire.cause), false);
+  for (const [key, value] of wire.fields) define(error, key, valueFrom(value), true);
+  if (wire.cause !== undefined) define(error, 'cause', valueFrom(wire.cause), false);
   if (wire.errors !== undefined) {
     const enumerable = wire.class !== 'AggregateError';
-    define(error, 'errors', wire.errors.map(valueOf), enumerable);
+    define(error, 'errors', wire.errors.map(valueFrom), enumerable);
   }
   return error;
 }

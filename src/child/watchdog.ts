@@ -5,7 +5,7 @@ import { Worker } from 'node:worker_threads';
  * a synchronous loop. It polls the parent's pid, which changes when the parent dies, and kills the process group.
  */
 
-const POLL_MS = 500;
+const POLL_MS = 200;
 
 const SOURCE = `
   const parent = process.ppid;
