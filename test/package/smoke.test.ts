@@ -1,81 +1,191 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { publint } from 'publint';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { nodeOfMajor } from '../helpers/nodes.js';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const MAJORS = [20, 22, 24, 26];
+const MAX_INSTALLED_BYTES = 150_000;
+
+const SPEC = `{
+  manager: (input) => Array.from({ length: input }, (_, index) => index),
+  workerStartup: async () => ({ base: 100 }),
+  workerProcess: async (job, { local }) => {
+    if (job === 3) throw new TypeError('three', { cause: new Map([[3, 3n]]) });
+    return { sum: local.base + job, pid: process.pid };
+  },
+  managerFinish: ({ results }) => results.reduce((sum, result) => sum + (result?.sum ?? 0), 0),
+}`;
+
+const REPORT = `(summary, errors) => ({
+  total: summary.total,
+  completed: summary.completed,
+  value: summary.value,
+  inWorkers: summary.results.every((result) => result === undefined || result.pid !== process.pid),
+  errors: errors.map((error) => [error instanceof TypeError, error.message, error.cause?.get(3) === 3n]),
+  node: Number(process.versions.node.split('.')[0]),
+})`;
+
+const BODY = `
+const factory = new ThreadFactory(${SPEC}, { workers: 2 });
+const errors = [];
+const report = ${REPORT};
+factory.on('error', (error) => errors.push(error));
+`;
+
+const SCRIPTS: Record<string, string> = {
+  'main.cjs': `
+const ThreadFactory = require('threadfactory');
+${BODY}
+factory.start(10).then((summary) => console.log(JSON.stringify(report(summary, errors))));
+`,
+  'main.mjs': `
+import ThreadFactory from 'threadfactory';
+${BODY}
+const summary = await factory.start(10);
+console.log(JSON.stringify(report(summary, errors)));
+`,
+  'same.mjs': `
+import { createRequire } from 'node:module';
+import ThreadFactory, * as names from 'threadfactory';
+const required = createRequire(import.meta.url)('threadfactory');
+console.log(
+  JSON.stringify({
+    one: required === ThreadFactory,
+    different: Object.keys(required).filter((name) => required[name] !== names[name]),
+    missing: Object.keys(names).filter((name) => !Object.hasOwn(required, name)),
+    misnamed: Object.entries(names).filter(([name, it]) => name !== 'default' && name !== it.name),
+  }),
+);
+`,
+};
+
+const TYPED = `{
+  manager: () => [1, 2, 3],
+  workerProcess: (job, context) => job * context.index,
+}, { workers: 1 });
+factory.on('completed', ({ result }) => result.toFixed());
+`;
+
+const SOURCES: Record<string, string> = {
+  'consumer.cts': `
+import ThreadFactory = require('threadfactory');
+const factory = new ThreadFactory(${TYPED}
+export const running: Promise<ThreadFactory.Summary<number, number, undefined>> = factory.start();
+`,
+  'consumer.mts': `
+import ThreadFactory, { SpecError, type Summary } from 'threadfactory';
+const factory = new ThreadFactory(${TYPED}
+const summary: Summary<number, number, undefined> = await factory.start();
+if (summary.failed > 0) throw new SpecError('no');
+`,
+};
+
+interface Packed {
+  readonly filename: string;
+  readonly unpackedSize: number;
+  readonly files: readonly { readonly path: string }[];
+}
 
 const run = promisify(execFile);
-const ROOT = resolve(import.meta.dirname, '../..');
-const BIN = join(ROOT, 'node_modules/.bin');
-/** Other Node versions come as npm packages and are kept between runs. */
-const NODES = join(ROOT, 'node_modules/.cache/threadfactory-nodes');
-
 let folder = '';
-let tarball = '';
+let packed: Packed;
+
+async function packInto(target: string): Promise<Packed> {
+  // Without scripts: what is packed is what the build before the tests made.
+  const flags = ['pack', '--json', '--ignore-scripts', '--pack-destination', target];
+  const { stdout } = await run('npm', flags, { cwd: ROOT });
+  const [first] = JSON.parse(stdout) as Packed[];
+  if (first === undefined) throw new Error(`npm pack said ${stdout}`);
+  return first;
+}
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'threadfactory-pack-'));
-  const { stdout } = await run('npm', ['pack', '--ignore-scripts', '--pack-destination', folder], {
-    cwd: ROOT,
-  });
-  tarball = join(folder, stdout.trim().split('\n').at(-1) ?? '');
-  await mkdir(join(folder, 'empty'));
-  await writeFile(join(folder, 'empty/package.json'), '{ "private": true }');
-  await run('npm', ['install', '--no-audit', '--no-fund', tarball], { cwd: join(folder, 'empty') });
-  const body = `const factor = 2;
-    const factory = new ThreadFactory({ manager: () => [1, 2, 3], workerProcess: (n) => n * factor });`;
-  const print = 'console.log(JSON.stringify(summary.results));';
-  await writeFile(
-    join(folder, 'empty/main.cjs'),
-    `const ThreadFactory = require('threadfactory'); ${body}
-     factory.start().then(async (summary) => { ${print} console.log(ThreadFactory === (await import('threadfactory')).default); });`,
-  );
-  await writeFile(
-    join(folder, 'empty/main.mjs'),
-    `import ThreadFactory, { SpecError } from 'threadfactory'; ${body}
-     const summary = await factory.start(); ${print} console.log(typeof SpecError === 'function');`,
-  );
+  folder = await mkdtemp(join(tmpdir(), 'threadfactory-package-'));
+  packed = await packInto(folder);
+  const files = { 'package.json': '{ "private": true }\n', ...SCRIPTS, ...SOURCES };
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
+  const flags = ['install', '--no-audit', '--no-fund', '--no-package-lock', '--offline'];
+  await run('npm', [...flags, join(folder, packed.filename)], { cwd: folder });
 });
 
 afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function node(major: number): Promise<string> {
-  if (process.versions.node.startsWith(`${major}.`)) return process.execPath;
-  const home = join(NODES, String(major));
-  const binary = join(home, 'node_modules', `node${major}`, 'bin/node');
-  if (await stat(binary).catch(() => undefined)) return binary;
-  await mkdir(home, { recursive: true });
-  await writeFile(join(home, 'package.json'), '{ "private": true }');
-  const wanted = `node${major}@npm:node-${process.platform}-${process.arch}@${major}`;
-  await run('npm', ['install', '--no-audit', '--no-fund', wanted], { cwd: home });
-  return binary;
-}
-
-describe('the packed tarball in an empty project', () => {
-  it.each([20, 22, 24, 26])('runs from CommonJS and from an ES module on Node %i', async (major) => {
-    const binary = await node(major);
-    for (const file of ['main.cjs', 'main.mjs']) {
-      const { stdout } = await run(binary, [file], { cwd: join(folder, 'empty') });
-      expect(stdout).toBe('[2,4,6]\ntrue\n');
-    }
-  });
-
-  it('passes publint and attw', async () => {
-    const copy = join(folder, 'published');
-    await cp(join(folder, 'empty/node_modules/threadfactory'), copy, { recursive: true });
-    await run(join(BIN, 'publint'), ['--strict', copy]);
-    await run(join(BIN, 'attw'), [tarball]);
-  });
-
-  it('is small: under 150 KB installed', async () => {
-    const home = join(folder, 'empty/node_modules/threadfactory');
-    const files = await readdir(home, { recursive: true, withFileTypes: true });
-    const sizes = await Promise.all(
-      files.filter((file) => file.isFile()).map((file) => stat(join(file.parentPath, file.name))),
+describe('the packed tarball', () => {
+  it('holds what was built, its papers and nothing else', () => {
+    expect(packed.files.map(({ path }) => path).sort()).toEqual(
+      [
+        ...['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'],
+        ...['bootstrap.cjs', 'index.cjs', 'index.d.cts', 'index.d.mts', 'index.mjs'].map(
+          (name) => `dist/${name}`,
+        ),
+      ].sort(),
     );
-    expect(sizes.reduce((sum, { size }) => sum + size, 0)).toBeLessThan(150 * 1024);
+  });
+
+  it(`takes less than ${MAX_INSTALLED_BYTES / 1000} KB installed, with no dependency`, async () => {
+    expect(packed.unpackedSize).toBeLessThan(MAX_INSTALLED_BYTES);
+    expect(await readdir(join(folder, 'node_modules'))).toEqual(['.package-lock.json', 'threadfactory']);
+  });
+
+  it('gives publint nothing to say', async () => {
+    const { messages } = await publint({
+      pkgDir: join(folder, 'node_modules', 'threadfactory'),
+      level: 'suggestion',
+      strict: true,
+    });
+    expect(messages).toEqual([]);
+  });
+
+  it('has the right types for every way to resolve it, as attw sees it', async () => {
+    const cli = resolve(ROOT, 'node_modules/@arethetypeswrong/cli/dist/index.js');
+    const { stdout } = await run(process.execPath, [cli, join(folder, packed.filename), '--format', 'json']);
+    expect(JSON.parse(stdout)).toMatchObject({ analysis: { packageName: 'threadfactory' }, problems: {} });
+    expect(JSON.parse(stdout).analysis.problems).toEqual([]);
+  });
+
+  it('compiles in a strict project that checks the declarations themselves', async () => {
+    const tsc = resolve(ROOT, 'node_modules/typescript/bin/tsc');
+    const types = ['--types', 'node', '--typeRoots', resolve(ROOT, 'node_modules/@types')];
+    const target = ['--target', 'es2022', '--lib', 'es2022', '--module', 'nodenext', '--noEmit', '--strict'];
+    const exact = ['--exactOptionalPropertyTypes', '--skipLibCheck', 'false'];
+    const flags = [...types, ...target, ...exact, ...Object.keys(SOURCES)];
+    const said = await run(process.execPath, [tsc, ...flags], { cwd: folder }).catch((error) => error);
+    expect(said.stdout).toBe('');
+  });
+});
+
+describe.each(MAJORS)('on Node %i', (major) => {
+  let node = '';
+
+  beforeAll(async () => {
+    node = await nodeOfMajor(major);
+  });
+
+  const say = async (script: string): Promise<unknown> => {
+    const { stdout, stderr } = await run(node, [script], { cwd: folder });
+    expect(stderr).toBe('');
+    return JSON.parse(stdout);
+  };
+
+  it.each(['main.cjs', 'main.mjs'])('an ordinary script runs its jobs in workers: %s', async (script) => {
+    expect(await say(script)).toEqual({
+      total: 10,
+      completed: 9,
+      value: 942,
+      inWorkers: true,
+      errors: [[true, 'three', true]],
+      node: major,
+    });
+  });
+
+  it('`require` and `import` give one class, with the same names', async () => {
+    expect(await say('same.mjs')).toEqual({ one: true, different: [], missing: [], misnamed: [] });
   });
 });
