@@ -203,13 +203,13 @@ export class Run {
       {
         settled: (settlements) => this.settled(settlements),
         retry: (error, about) => {
-          this.journal?.retry({ ...about, error });
+          this.note((journal) => journal.retry({ ...about, error }));
           if (this.events.wants('retry')) this.events.retry(error, about);
         },
         progress: (about) => this.events.progress(about),
         crashed: (worker, jobs) => {
           const { code = null, signal = null } = worker.exit ?? {};
-          this.journal?.crash({ id: worker.id ?? 0, pid: worker.pid, code, signal, jobs });
+          this.note((journal) => journal.crash({ id: worker.id ?? 0, pid: worker.pid, code, signal, jobs }));
         },
         over: () => this.ended?.(),
       },
@@ -294,6 +294,16 @@ export class Run {
     } catch (error) {
       this.fail(error);
       return false;
+    }
+  }
+
+  /** Writes a line that is no job's ending. A journal that can't take it fails the run. */
+  private note(write: (journal: Journal) => void): void {
+    if (this.journal === undefined) return;
+    try {
+      write(this.journal);
+    } catch (error) {
+      this.fail(error);
     }
   }
 
