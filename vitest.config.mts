@@ -80,6 +80,8 @@ export default defineConfig({
         'src/manager/queue.ts',
         'src/manager/batch.ts',
         'src/manager/retry.ts',
+        'src/manager/tally.ts',
+        'src/manager/window.ts',
       ],
       thresholds: { lines: 95, functions: 95, statements: 95, branches: 95 },
     },
