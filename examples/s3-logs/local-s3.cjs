@@ -10,7 +10,7 @@ const { PutObjectCommand } = require('@aws-sdk/client-s3');
 const { keyOf, logFile } = require('./generate.cjs');
 
 const FILES = Number(process.env.FILES ?? 30); // one for each day of November
-const ROWS = Number(process.env.ROWS ?? 60_000); // in a file
+const ROWS = Number(process.env.ROWS ?? 50_000); // in a file
 const UPLOADS = 4; // at a time
 
 /** Starts the server. What the SDK needs to find it goes into this process's environment, which the workers inherit. */
