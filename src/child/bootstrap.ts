@@ -32,6 +32,7 @@ let wanted: { module: string; factory: FactoryRef } | undefined;
 let init: InitMessage | undefined;
 let spec: CheckedSpec | undefined;
 let runner: Runner | undefined;
+let beginning: Promise<boolean> | undefined;
 let lastSent: Promise<void> | undefined;
 
 /** Sends a message; a promise where the channel is full, settled when it is on its way. */
@@ -215,10 +216,13 @@ async function begin(id: number): Promise<void> {
     },
   );
   // A startup that throws has been reported; the manager ends us.
-  await runner.begin(id);
+  beginning = runner.begin(id);
+  await beginning;
 }
 
 async function finish(): Promise<void> {
+  // Only what has started up has anything to finish; a failed start was reported, and the manager ends us.
+  if ((await beginning) === false) return;
   await runner?.finish();
   leave();
 }

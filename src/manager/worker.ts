@@ -142,18 +142,20 @@ export class Worker {
   }
 
   /**
-   * Asks it to end its running jobs, give back the rest, run `workerFinish` and leave.
-   * One that was not ready yet has nothing to finish and is killed.
+   * Asks it to end its running jobs, give back the rest, run `workerFinish` and leave. One whose `workerStartup` runs
+   * finishes after it; one that has begun nothing has nothing to finish and is killed.
    */
   finish(reason: ExitReason): void {
     if (!this.living) return;
-    if (this._state !== 'ready') {
+    const was = this._state;
+    if (was !== 'ready' && was !== 'beginning') {
       this.kill(reason);
       return;
     }
     this.stop(reason);
     this.child.send({ brand: BRAND, type: 'finish' });
-    this.limitShutdown();
+    if (was === 'ready') this.limitShutdown();
+    else this.killAfter(this.startupLeft + this.limits.shutdownTimeout);
   }
 
   /** Ends it by signal: SIGTERM first, so that its own cleanup may run, then SIGKILL. */
@@ -223,9 +225,9 @@ export class Worker {
   }
 
   private becameReady(): void {
+    this.wasReady = true;
     if (this._state !== 'beginning') return;
     this._state = 'ready';
-    this.wasReady = true;
     this.clock.clear(this.startupTimer);
     this.events.ready(this);
   }

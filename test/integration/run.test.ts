@@ -36,6 +36,21 @@ describe('a run', () => {
     ]);
   });
 
+  it('lets a worker finish that was still starting up when the last job ended', async () => {
+    const ran = await script(`${HEAD}
+      const f = new ThreadFactory({
+        manager: () => [1, 2],
+        workerStartup: ({ id }) => { say({ startup: id }); return id === 1 ? undefined : new Promise((r) => setTimeout(r, 1500)); },
+        worker: (n) => n,
+        workerFinish: ({ id }) => say({ finish: id }),
+      }, { workers: 2, batchSize: 1 });
+      f.start().then((s) => say(s.results));`);
+    const said = ran.said as Record<string, number>[];
+    const ids = (hook: string): unknown[] => said.flatMap((line) => line[hook] ?? []).sort();
+    expect(ids('finish')).toEqual(ids('startup'));
+    expect(said.at(-1)).toEqual([1, 2]);
+  });
+
   it.each([
     ['a Set', 'new Set([1, 2, 3])'],
     ['a generator', '(function* () { yield 1; yield 2; yield 3; })()'],
