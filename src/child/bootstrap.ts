@@ -25,6 +25,7 @@ import { watchParent } from './watchdog.js';
 const send = process.send?.bind(process);
 const exit = process.exit.bind(process);
 const microtask = queueMicrotask;
+const parent = process.ppid;
 const emit = process.emit.bind(process) as (...args: unknown[]) => boolean;
 
 let phase: 'loading' | 'found' | 'loaded' | 'running' | 'leaving' = 'loading';
@@ -126,7 +127,7 @@ async function load(message: InitMessage): Promise<void> {
   process.channel?.unref();
   wanted = { module: message.module.id, factory: message.factory };
   if (message.managerPid !== 0 && process.ppid !== message.managerPid) orphaned();
-  if (message.watchdog) watchParent();
+  if (message.watchdog) watchParent(parent);
   process.argv = [...message.argv];
   systemClock.after(message.startupTimeout * 0.9, tooLate).unref();
   becomeWorker({ constructed, started, insideJob });

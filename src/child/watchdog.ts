@@ -8,16 +8,26 @@ import { Worker } from 'node:worker_threads';
 const POLL_MS = 200;
 
 const SOURCE = `
-  const parent = process.ppid;
+  const parent = require('node:worker_threads').workerData;
   setInterval(() => {
     if (process.ppid === parent) return;
     try { process.kill(-process.pid, 'SIGKILL'); } catch { process.kill(process.pid, 'SIGKILL'); }
   }, ${POLL_MS});
 `;
 
-/** Starts watching. The watcher keeps nothing alive. */
-export function watchParent(): void {
-  const watcher = new Worker(SOURCE, { eval: true, stdout: false, stderr: false, execArgv: [], env: {} });
+/**
+ * Starts watching. The watcher keeps nothing alive.
+ * @param parent the pid to watch, as this thread knows it: by the time the watcher runs, the parent may have gone
+ */
+export function watchParent(parent: number): void {
+  const watcher = new Worker(SOURCE, {
+    workerData: parent,
+    eval: true,
+    stdout: false,
+    stderr: false,
+    execArgv: [],
+    env: {},
+  });
   watcher.unref();
   // A process that may have no second thread still leaves on `disconnect`.
   watcher.on('error', () => {});

@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -16,6 +17,7 @@ export interface Ran {
 }
 
 const folders: string[] = [];
+const running = new Set<ChildProcess>();
 
 /** A temporary folder with these files, in which `threadfactory` is the built package. */
 export async function project(files: Record<string, string>, name = 'plain'): Promise<string> {
@@ -31,8 +33,9 @@ export async function project(files: Record<string, string>, name = 'plain'): Pr
   return folder;
 }
 
-/** Removes all folders made by `project`. */
+/** Ends what a test that ran out of time left running, and removes all folders made by `project`. */
 export async function removeProjects(): Promise<void> {
+  for (const child of running) child.kill('SIGKILL');
   for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true });
 }
 
@@ -52,6 +55,8 @@ export async function runIn(folder: string, file: string, options: RunOptions = 
     env: { ...clean, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  running.add(child);
+  child.once('close', () => running.delete(child));
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (chunk: Buffer) => {

@@ -191,6 +191,26 @@ describe('no worker outlives its manager', () => {
     }
   });
 
+  it('after a SIGKILL at the moment a worker begins to load, with or without setpriv', async () => {
+    for (const path of [process.env['PATH'] ?? '', '/nowhere']) {
+      const folder = await project({
+        'main.cjs': `${HEAD}
+          if (ThreadFactory.isWorker) { require('node:fs').writeSync(1, '[' + process.pid + ']\\n'); for (;;); }
+          new ThreadFactory({ manager: () => [1], worker: (n) => n }).start();`,
+      });
+      let killed = false;
+      const ran = await runIn(folder, 'main.cjs', {
+        env: { PATH: path },
+        onOutput: (text, pid) => {
+          if (killed || !text.includes(']')) return;
+          killed = true;
+          process.kill(pid, 'SIGKILL');
+        },
+      });
+      await allGone(ran.said[0] as number[]);
+    }
+  });
+
   it('processes that a job started go with a worker that is killed', async () => {
     const ran = await script(`${HEAD}
       const f = new ThreadFactory({
