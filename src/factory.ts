@@ -79,6 +79,9 @@ export class ThreadFactory<
   #run: Run | undefined;
   #running: Promise<unknown> | undefined;
   #paused = false;
+  #stopping = false;
+  /** Whether a listener was told why the last run failed. */
+  #told = false;
   readonly #late: boolean;
 
   /**
@@ -153,10 +156,11 @@ export class ThreadFactory<
       );
     }
     const running = this.#go(input, false, () => {});
-    // A failure that a listener was told of is no unhandled rejection as well.
-    running.catch(() => {});
     const visible = running.then((summary) => summary);
-    if (this.listenerCount('error') > 0) visible.catch(() => {});
+    // A failure that a listener was told of is no unhandled rejection as well.
+    running.catch(() => {
+      if (this.#told) visible.catch(() => {});
+    });
     return visible as Promise<Summary<Job, Awaited<Result>, Value>>;
   }
 
@@ -176,7 +180,7 @@ export class ThreadFactory<
     return iterate<Completed<Job, Awaited<Result>>>({
       ordered: this.#options.ordered,
       run: (sink) => this.#go(undefined, true, (job, failed) => sink(job as never, failed)),
-      hold: (on) => this.#run?.hold(on || this.#paused),
+      hold: (on) => this.#run?.hold('consumer', on),
       stop: () => this.stop(),
     });
   }
@@ -184,20 +188,22 @@ export class ThreadFactory<
   /** Hands out nothing more until `unpause()`; what was handed out runs on. */
   pause(): void {
     this.#paused = true;
-    this.#run?.hold(true);
+    this.#run?.hold('pause', true);
   }
 
   /** Goes on after `pause()`. */
   unpause(): void {
     this.#paused = false;
-    this.#run?.hold(false);
+    this.#run?.hold('pause', false);
   }
 
   /** Hands out nothing more, lets running jobs end, runs `workerFinish`; resolves after `finished`. */
   async stop(): Promise<void> {
-    if (this.#run === undefined) return;
-    this.#run.stop('stop');
-    await this.#running?.catch(() => {});
+    if (this.#running === undefined) return;
+    // A run that is about to begin ends before it does.
+    this.#stopping = true;
+    this.#run?.stop('stop');
+    await this.#running.catch(() => {});
   }
 
   /** The same as `stop()`, for `await using`. */
@@ -219,6 +225,8 @@ export class ThreadFactory<
   }
 
   #go(input: unknown, iterated: boolean, sink: (job: object, failed: boolean) => void): Promise<unknown> {
+    this.#stopping = false;
+    this.#told = false;
     const running = this.#begin(input, iterated, sink).finally(() => {
       this.#run = undefined;
       this.#running = undefined;
@@ -262,11 +270,15 @@ export class ThreadFactory<
           if (this.listenerCount('error') > 0) emit('error', error, { index, job, id, attempts });
           if (iterated) sink({ index }, true);
         },
-        runFailed: (error) => emit('error', error),
+        runFailed: (error) => {
+          this.#told = true;
+          emit('error', error);
+        },
       },
     );
     this.#run = run;
-    if (this.#paused) run.hold(true);
+    if (this.#paused) run.hold('pause', true);
+    if (this.#stopping) run.stop('stop');
     const release = options.handleSignals ? handleSignals(run) : () => {};
     try {
       const summary = await run.go(input);
@@ -284,11 +296,16 @@ export class ThreadFactory<
   async #loadSpec(): Promise<CheckedSpec> {
     // Never synchronously: whoever calls start() may attach listeners after it.
     await undefined;
-    if (this.#spec === undefined) {
-      const { loadModule } = await import('./child/load.js');
+    if (this.#spec !== undefined) return this.#spec;
+    const { loadModule } = await import('./child/load.js');
+    try {
       this.#spec = specOfModule(await loadModule(this.#module), this.#module.id);
+      return this.#spec;
+    } catch (error) {
+      this.#told = this.listenerCount('error') > 0;
+      this.#tell('error', error);
+      throw error;
     }
-    return this.#spec;
   }
 }
 

@@ -39,6 +39,9 @@ export interface RunEvents {
   exit(about: object): void;
 }
 
+/** Who can hold the hand-out: the user, or an iteration whose consumer is slow. */
+export type Holder = 'pause' | 'consumer';
+
 export interface RunOptions {
   readonly spec: CheckedSpec;
   readonly options: ResolvedOptions;
@@ -62,7 +65,8 @@ export class Run {
   private abortReason: { readonly value: unknown } | undefined;
   private ended: (() => void) | undefined;
   private readonly end: Promise<void>;
-  private held = false;
+  /** Who wants nothing more handed out for now. */
+  private readonly holders = new Set<Holder>();
 
   constructor(
     private readonly setup: RunOptions,
@@ -129,18 +133,18 @@ export class Run {
     for (const worker of this.pool?.workers ?? []) worker.destroy();
   }
 
-  /** Hands out nothing more, or goes on. */
-  hold(on: boolean): void {
-    if (this.held === on) return;
-    this.held = on;
-    if (on) this.scheduler?.hold();
-    else this.scheduler?.release();
+  /** Hands out nothing more while anybody holds it. */
+  hold(who: Holder, on: boolean): void {
+    if (on) this.holders.add(who);
+    else this.holders.delete(who);
+    this.scheduler?.hold(this.holders.size > 0);
   }
 
   // ---- the list --------------------------------------------------------------------------------------------------
 
   private async list(input: unknown): Promise<void> {
     const { spec, options } = this.setup;
+    if (this.isOver) return;
     const probe = options.workers === 0 ? undefined : probeParentDeathSignal();
     try {
       const listed = (async () => spec.manager(input))();
@@ -215,7 +219,7 @@ export class Run {
       },
       admit,
     );
-    if (this.held) this.scheduler.hold();
+    this.scheduler.hold(this.holders.size > 0);
     this.scheduler.step();
   }
 

@@ -64,7 +64,7 @@ export class Scheduler {
   private readonly window: OrderWindow | undefined;
   private inFlight = 0;
   private seq = 0;
-  private holds = 0;
+  private held = false;
   private stepDue = false;
   private retryTimer: Timer | undefined;
 
@@ -97,14 +97,11 @@ export class Scheduler {
     });
   }
 
-  /** Hands out nothing more until as many `release` calls have come. */
-  hold(): void {
-    this.holds += 1;
-  }
-
-  release(): void {
-    this.holds -= 1;
-    if (this.holds === 0) this.poke();
+  /** Hands out nothing more, or goes on. */
+  hold(on: boolean): void {
+    if (this.held === on) return;
+    this.held = on;
+    if (!on) this.poke();
   }
 
   /**
@@ -128,7 +125,7 @@ export class Scheduler {
       this.closePool('finished');
       return;
     }
-    if (this.holds === 0) {
+    if (!this.held) {
       // 2. Suspects, each alone on a worker that holds nothing.
       this.giveSuspects();
       // 3. Jobs for those without any, then a second batch for the others, which hides the way of the first.

@@ -113,6 +113,24 @@ describe('a run', () => {
     ]);
   });
 
+  it('a failed run that a listener attached after start was told of is no unhandled rejection', async () => {
+    const ran = await script(`${HEAD}
+      process.on('unhandledRejection', (e) => say({ unhandled: e.message }));
+      const f = new ThreadFactory({ manager: () => { throw new Error('no list'); }, worker: (n) => n });
+      f.start();
+      f.on('error', (e) => say({ told: e.message }));`);
+    expect(ran.said).toEqual([{ told: 'no list' }]);
+  });
+
+  it('an aborted run that nobody waits for is an unhandled rejection, whoever listens for error', async () => {
+    const ran = await script(`${HEAD}
+      process.on('unhandledRejection', (e) => say({ unhandled: e.message }));
+      const f = new ThreadFactory({ manager: () => { say({ listed: true }); return [1]; }, worker: (n) => n }, { signal: AbortSignal.abort(new Error('enough')) });
+      f.on('error', () => say({ told: true }));
+      f.start();`);
+    expect(ran.said).toEqual([{ unhandled: 'enough' }]);
+  });
+
   it('resolves when an error listener was told of every failure', async () => {
     const ran = await script(`${HEAD}
       const f = new ThreadFactory({ manager: () => [1, 2], worker: (n) => { if (n > 1) throw null; return n; } });
@@ -253,6 +271,35 @@ describe('stop and pause', () => {
       f.on('finished', () => say({ finished: true }));
       f.start();`);
     expect(ran.said).toEqual([{ finish: true }, { finished: true }, { stopped: 'stop', some: true }]);
+  });
+
+  it('stop right after start ends the run before anything of it has begun', async () => {
+    const ran = await script(`${HEAD}
+      const f = new ThreadFactory({ manager: () => { say('listed'); return [1, 2]; }, worker: (n) => n });
+      f.start().then((s) => say({ stopped: s.stopped, total: s.total }));
+      f.stop().then(() => say({ over: f.summary !== undefined }));`);
+    expect(ran.said).toEqual([{ stopped: 'stop', total: 0 }, { over: true }]);
+    expect(ran.stdout).not.toContain('listed');
+  });
+
+  it('unpause does not hurry a slow consumer of the iteration', async () => {
+    const ran = await script(`${HEAD}
+      let pulled = 0;
+      const f = new ThreadFactory({ manager: function* () { for (; pulled < 100000; ) yield pulled++; }, worker: (n) => n }, { workers: 1 });
+      (async () => {
+        for await (const { index } of f) {
+          if (index > 0) continue;
+          // Until nothing moves any more: the hand-out is held for this consumer.
+          for (let before = -1; before !== pulled; ) { before = pulled; await new Promise((r) => setTimeout(r, 300)); }
+          const held = pulled;
+          f.pause();
+          f.unpause();
+          await new Promise((r) => setTimeout(r, 600));
+          say({ held: held < 100000, moved: pulled - held });
+          break;
+        }
+      })();`);
+    expect(ran.said).toEqual([{ held: true, moved: 0 }]);
   });
 
   it('hands out nothing while it is paused', async () => {
