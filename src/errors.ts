@@ -117,6 +117,11 @@ export class JobTimeoutError extends ThreadFactoryError {
   }
 }
 
+/** The error of an attempt that took longer than `timeout` ms, whichever side noticed. */
+export function timeoutError(timeout: number): JobTimeoutError {
+  return new JobTimeoutError(`The job did not end within its timeout of ${timeout} ms`, { timeout });
+}
+
 /** A value that can't travel between processes or into a journal. `ERR_SERIALIZATION`. */
 export class SerializationError extends ThreadFactoryError {
   /** Where in the value, such as `a.b[2].fn`; undefined when it is the value itself, or was not found. */

@@ -126,6 +126,14 @@ export type ChildMessage =
     }
   | { readonly brand: typeof BRAND; readonly type: 'uncaught'; readonly error: EncodedError };
 
+/** The index of the job at a position of a batch. */
+export function indexAt(
+  { first, indices }: { readonly first: number; readonly indices?: readonly number[] },
+  position: number,
+): number {
+  return indices?.[position] ?? first + position;
+}
+
 /**
  * Tells our messages from everything else that comes through the channel.
  * @param message whatever arrived

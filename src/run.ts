@@ -182,7 +182,7 @@ export class Run {
       {
         ready: (worker) => {
           if (this.events.wants('ready')) this.events.ready({ id: worker.id ?? 0, pid: worker.pid ?? 0 });
-          this.scheduler?.ready(worker);
+          this.scheduler?.step();
         },
         results: (...args) => this.scheduler?.results(...args),
         progress: (...args) => {
@@ -317,7 +317,7 @@ export class Run {
     if (reason !== 'finished' && reason !== 'stopped' && reason !== 'recycled') return;
     if (!worker.wasReady || this.abortReason !== undefined) return;
     // `workerFinish` failed: what it was to write may be missing, so the run has failed.
-    if (worker.fatal?.phase === 'finish') this.fail(errorFromWire(worker.fatal.error as never));
+    if (worker.fatal?.phase === 'finish') this.fail(errorFromWire(worker.fatal.error));
     else if (code !== 0 && worker.held === 0) this.fail(crashError(worker, 'workerFinish'));
   }
 

@@ -1,7 +1,7 @@
 import { encodeColumn } from '../codec.js';
 import { errorToWire } from '../error-wire.js';
 import type { FailedAttempt, JobsMessage, ResultsMessage } from '../protocol.js';
-import { BRAND } from '../protocol.js';
+import { BRAND, indexAt } from '../protocol.js';
 
 /**
  * What became of some jobs of one batch, collected in columns until it is sent.
@@ -53,7 +53,7 @@ export class Report {
       values,
       (at, error) =>
         failed.push({ position: positions[at] ?? 0, kind: 'refused', error: errorToWire(error) }),
-      (at) => `the result of job ${this.indexAt(positions[at] ?? 0)}`,
+      (at) => `the result of job ${indexAt(this.message, positions[at] ?? 0)}`,
     );
     const message: ResultsMessage = {
       brand: BRAND,
@@ -78,10 +78,6 @@ export class Report {
     this.inOrder = true;
     this.returned = 0;
     return message;
-  }
-
-  private indexAt(position: number): number {
-    return this.message.indices?.[position] ?? this.message.first + position;
   }
 }
 

@@ -1,9 +1,11 @@
 import type { Clock, Timer } from '../clock.js';
 import { decodeColumn, encodeColumn } from '../codec.js';
 import { errorToWire } from '../error-wire.js';
-import { JobTimeoutError } from '../errors.js';
+import type { JobTimeoutError } from '../errors.js';
+import { timeoutError } from '../errors.js';
 import type { ChildMessage, EncodedColumn, FailedAttempt, JobsMessage } from '../protocol.js';
-import { BRAND } from '../protocol.js';
+import { BRAND, indexAt } from '../protocol.js';
+import type { ContextHost } from './context.js';
 import { Context } from './context.js';
 import { Report } from './report.js';
 
@@ -64,7 +66,7 @@ interface OpenBatch {
   begun: number;
 }
 
-export class Runner {
+export class Runner implements ContextHost {
   id = 0;
   local: unknown;
 
@@ -79,16 +81,6 @@ export class Runner {
   private stride = 1;
   private idle: (() => void) | undefined;
   private readonly flushMs: number;
-  private readonly host = {
-    runner: this,
-    get id(): number {
-      return this.runner.id;
-    },
-    get local(): unknown {
-      return this.runner.local;
-    },
-    progress: (index: number, data: unknown) => this.progress(index, data),
-  };
 
   constructor(
     private readonly functions: WorkerFunctions,
@@ -134,11 +126,7 @@ export class Runner {
   async finish(): Promise<void> {
     this.state = 'closing';
     this.giveBack();
-    if (this.lanes > 0) {
-      await new Promise<void>((resolve) => {
-        this.idle = resolve;
-      });
-    }
+    await this.lanesEnded();
     this.state = 'closed';
     try {
       const finish = this.functions.workerFinish as ((context: unknown) => unknown) | undefined;
@@ -153,10 +141,7 @@ export class Runner {
     this.state = 'closing';
     this.giveBack();
     for (const context of this.waiting) Context.fire(context, reason);
-    if (this.lanes === 0) return;
-    await new Promise<void>((resolve) => {
-      this.idle = resolve;
-    });
+    await this.lanesEnded();
   }
 
   /** Sends what is buffered. */
@@ -164,10 +149,27 @@ export class Runner {
     for (const batch of this.batches) this.flushBatch(batch);
   }
 
+  /** Sends progress of a job; throws a SerializationError when it can't be sent. */
+  progress(index: number, data: unknown): void {
+    let refused: unknown;
+    const encoded: EncodedColumn = encodeColumn([data], (_, error) => {
+      refused = error;
+    });
+    if (refused !== undefined) throw refused;
+    this.send({ brand: BRAND, type: 'progress', index, data: encoded });
+  }
+
   // ---- running ---------------------------------------------------------------------------------------------------
 
   private context(index: number | undefined, attempt: number | undefined): Context {
-    return new Context(this.host, index, attempt);
+    return new Context(this, index, attempt);
+  }
+
+  private async lanesEnded(): Promise<void> {
+    if (this.lanes === 0) return;
+    await new Promise<void>((resolve) => {
+      this.idle = resolve;
+    });
   }
 
   private current(): OpenBatch | undefined {
@@ -187,7 +189,7 @@ export class Runner {
       let group = 0;
       while (batch !== undefined) {
         const position = batch.next++;
-        const index = batch.message.indices?.[position] ?? batch.message.first + position;
+        const index = indexAt(batch.message, position);
         const context = this.context(index, batch.message.attempts?.[position] ?? 1);
         batch.running += 1;
         if (timeout !== undefined) this.announce(batch, position, now);
@@ -224,7 +226,7 @@ export class Runner {
             failed = {
               position,
               kind: 'timeout',
-              error: errorToWire(new JobTimeoutError(overTime(timeout), { timeout })),
+              error: errorToWire(timeoutError(timeout)),
             };
           }
           batch.report.timed(group, start, each);
@@ -279,7 +281,7 @@ export class Runner {
     const abandoned = new Promise<never>((_, reject) => {
       overtime = reject;
     });
-    const error = new JobTimeoutError(overTime(timeout), { timeout });
+    const error = timeoutError(timeout);
     let late = false;
     timer = clock.after(timeout, () => {
       late = true;
@@ -302,15 +304,6 @@ export class Runner {
     if (this.options.concurrency === 1 && position > 0 && now - this.lastSent < this.flushMs) return;
     this.flushBatch(batch);
     this.send({ brand: BRAND, type: 'started', batch: batch.message.batch, position });
-  }
-
-  private progress(index: number, data: unknown): void {
-    let refused: unknown;
-    const encoded: EncodedColumn = encodeColumn([data], (_, error) => {
-      refused = error;
-    });
-    if (refused !== undefined) throw refused;
-    this.send({ brand: BRAND, type: 'progress', index, data: encoded });
   }
 
   // ---- reporting -------------------------------------------------------------------------------------------------
@@ -363,10 +356,6 @@ export class Runner {
 /** Marks an attempt that is over its time, whatever the job itself threw. */
 class OverTime {
   constructor(readonly error: JobTimeoutError) {}
-}
-
-function overTime(timeout: number): string {
-  return `The job did not end within its timeout of ${timeout} ms`;
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

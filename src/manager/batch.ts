@@ -1,3 +1,5 @@
+import { indexAt } from '../protocol.js';
+
 /**
  * Jobs that travel together, and how many of them should.
  *
@@ -50,7 +52,7 @@ export class Batch {
   }
 
   indexAt(position: number): number {
-    return this.parcel.indices?.[position] ?? this.parcel.first + position;
+    return indexAt(this.parcel, position);
   }
 
   jobAt(position: number): unknown {

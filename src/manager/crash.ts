@@ -71,7 +71,7 @@ function blameForTimeout(
 export function crashError(worker: Worker, what: string): WorkerCrashError {
   const { exit, uncaught, pid } = worker;
   const stderr = worker.stderr();
-  const cause = uncaught && errorFromWire(uncaught.error as Parameters<typeof errorFromWire>[0]);
+  const cause = uncaught && errorFromWire(uncaught.error);
   const how = exit?.signal ? `was killed by ${exit.signal}` : `exited with code ${exit?.code ?? '?'}`;
   const why =
     cause === undefined ? reasonFor(exit?.signal ?? null, exit?.code ?? null, stderr) : `: ${cause.message}`;

@@ -1,7 +1,6 @@
 import type { Clock, Timer } from '../clock.js';
 import { errorFromWire } from '../error-wire.js';
 import { SpecError, WorkerStartError } from '../errors.js';
-import type { EncodedError } from '../protocol.js';
 import type { SpawnChild } from './child.js';
 import type { ExitReason, WorkerEvents, WorkerLimits } from './worker.js';
 import { Worker } from './worker.js';
@@ -151,7 +150,7 @@ export class Pool {
 function startError(worker: Worker, limits: WorkerLimits): Error {
   const { exit, fatal } = worker;
   if (fatal !== undefined) {
-    const cause = errorFromWire(fatal.error as EncodedError as Parameters<typeof errorFromWire>[0]);
+    const cause = errorFromWire(fatal.error);
     if (cause instanceof SpecError) return cause;
     const what = fatal.phase === 'startup' ? 'workerStartup failed' : 'its module could not be loaded';
     return withStack(
@@ -167,8 +166,7 @@ function startError(worker: Worker, limits: WorkerLimits): Error {
   const stderr = worker.stderr();
   const said = stderr === '' ? '' : `. Its last words:\n${stderr}`;
   const how = exit?.signal ? `was killed by ${exit.signal}` : `exited with code ${exit?.code}`;
-  const cause =
-    worker.uncaught && errorFromWire(worker.uncaught.error as Parameters<typeof errorFromWire>[0]);
+  const cause = worker.uncaught && errorFromWire(worker.uncaught.error);
   if (cause === undefined && exit?.signal && worker.wasLate) {
     return new WorkerStartError(
       `No worker was ready within startupTimeout (${limits.startupTimeout} ms): ` +

@@ -1,8 +1,9 @@
 import type { Clock, Timer } from '../clock.js';
 import { decodeColumn, encodeColumn, encodedSize } from '../codec.js';
 import { errorFromWire } from '../error-wire.js';
-import { JobTimeoutError, SerializationError } from '../errors.js';
+import { SerializationError, timeoutError } from '../errors.js';
 import type { EncodedColumn, FailedAttempt, ResultsMessage } from '../protocol.js';
+import { indexAt } from '../protocol.js';
 import type { Parcel } from './batch.js';
 import { Batch, BatchSizer, TARGET_MS } from './batch.js';
 import type { Held } from './crash.js';
@@ -82,11 +83,6 @@ export class Scheduler {
     this.sizer = new BatchSizer(options.batchSize, options.workers, options.concurrency);
   }
 
-  /** How many jobs are with workers now. */
-  get running(): number {
-    return this.inFlight;
-  }
-
   /** Steps once what has arrived by now was handled: many arrivals, one step. */
   poke(): void {
     if (this.stepDue) return;
@@ -146,10 +142,6 @@ export class Scheduler {
 
   // ---- from the pool ---------------------------------------------------------------------------------------------
 
-  ready(_worker: Worker): void {
-    this.step();
-  }
-
   progress(worker: Worker, index: number, data: EncodedColumn): void {
     this.events.progress({ index, id: worker.id ?? 0, data: decodeColumn(data)[0] });
   }
@@ -165,7 +157,7 @@ export class Scheduler {
       this.putBack(batch.giveBack(message.returned));
     }
     this.recycleIfDue(worker, message.full === true);
-    if (this.state === 'running') this.clock.soon(() => this.step());
+    if (this.state === 'running') this.poke();
   }
 
   /** A worker has gone: what it held is blamed, or goes back. */
@@ -224,12 +216,12 @@ export class Scheduler {
     const count = parcel.jobs.length;
     const attempts = retries.pristine
       ? undefined
-      : parcel.jobs.map((_, at) => retries.attempt(parcel.indices?.[at] ?? parcel.first + at));
+      : parcel.jobs.map((_, at) => retries.attempt(indexAt(parcel, at)));
     const refused: { position: number; error: SerializationError }[] = [];
     const jobs = encodeColumn(
       parcel.jobs,
       (position, error) => refused.push({ position, error }),
-      (position) => `job ${parcel.indices?.[position] ?? parcel.first + position}`,
+      (position) => `job ${indexAt(parcel, position)}`,
     );
     if (refused.length > 0) {
       this.refuse(worker, parcel, refused);
@@ -264,7 +256,7 @@ export class Scheduler {
     const now = this.clock.epoch();
     this.settle(
       refused.map(({ position, error }) => {
-        const index = parcel.indices?.[position] ?? parcel.first + position;
+        const index = indexAt(parcel, position);
         return this.failure(index, parcel.jobs[position], worker.id ?? 0, error, now, 0);
       }),
     );
@@ -336,7 +328,7 @@ export class Scheduler {
         });
         continue;
       }
-      const error = failure.error instanceof Error ? failure.error : errorFromWire(failure.error as never);
+      const error = failure.error instanceof Error ? failure.error : errorFromWire(failure.error);
       const ended = this.endAttempt(index, job, id, { error, kind: failure.kind }, began, duration);
       if (ended !== undefined) settlements.push(ended);
     }
@@ -349,7 +341,7 @@ export class Scheduler {
   private lateness(worker: Worker, batch: Batch, position: number): FailedAttempt | undefined {
     if (worker.overdue.length === 0) return undefined;
     const late = worker.overdue.some((other) => other.batch === batch && other.position === position);
-    return late ? { position, kind: 'timeout', error: this.timeoutError() } : undefined;
+    return late ? { position, kind: 'timeout', error: timeoutError(this.options.timeout ?? 0) } : undefined;
   }
 
   /** Charges a failed attempt: it is run again, or this is the job's end. */
@@ -452,7 +444,7 @@ export class Scheduler {
 
   private chargeTimeout(worker: Worker, { batch, position }: Held): FailedJob | undefined {
     const { timeout = 0 } = this.options;
-    const error = this.timeoutError();
+    const error = timeoutError(this.options.timeout ?? 0);
     const began = this.clock.epoch() - timeout;
     const attempt = { error, kind: 'timeout' } as const;
     return this.endAttempt(
@@ -486,11 +478,6 @@ export class Scheduler {
 
   private putBack(parcel: Parcel): void {
     if (this.state === 'running') this.queue.giveBack(parcel);
-  }
-
-  private timeoutError(): JobTimeoutError {
-    const { timeout = 0 } = this.options;
-    return new JobTimeoutError(`The job did not end within its timeout of ${timeout} ms`, { timeout });
   }
 
   private closePool(reason: ExitReason): void {
@@ -534,6 +521,6 @@ function failedAt({ failed }: ResultsMessage): Map<number, FailedAttempt> | unde
 }
 
 function pick(parcel: Parcel, positions: readonly number[]): Parcel {
-  const indices = positions.map((at) => parcel.indices?.[at] ?? parcel.first + at);
+  const indices = positions.map((at) => indexAt(parcel, at));
   return { first: indices[0] ?? parcel.first, jobs: positions.map((at) => parcel.jobs[at]), indices };
 }
