@@ -1,5 +1,3 @@
-import { indexAt } from '../protocol.js';
-
 /**
  * Jobs that travel together, and how many of them should.
  *
@@ -52,7 +50,7 @@ export class Batch {
   }
 
   indexAt(position: number): number {
-    return indexAt(this.parcel, position);
+    return this.parcel.indices?.[position] ?? this.parcel.first + position;
   }
 
   jobAt(position: number): unknown {
