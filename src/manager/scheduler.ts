@@ -121,23 +121,25 @@ export class Scheduler {
       this.closePool('finished');
       return;
     }
+    // One look at the clock a step: a retry that was not due yet when it could have been handed out is woken up for.
+    const now = this.clock.now();
     if (!this.held) {
       // 2. Suspects, each alone on a worker that holds nothing.
       this.giveSuspects();
       // 3. Jobs for those without any, then a second batch for the others, which hides the way of the first.
       if (this.queue.suspect === undefined) {
-        for (const worker of this.pool.workers) if (worker.batches.length === 0) this.feed(worker);
-        for (const worker of this.pool.workers) if (worker.batches.length > 0) this.feed(worker);
+        for (const worker of this.pool.workers) if (worker.batches.length === 0) this.feed(worker, now);
+        for (const worker of this.pool.workers) if (worker.batches.length > 0) this.feed(worker, now);
       }
     }
     // The list may have ended, or thrown, while it was pulled.
     if (this.state !== 'running') return;
     if (this.queue.drained && this.inFlight === 0) return this.step();
     // 4. As many workers as there are jobs for.
-    this.pool.ensure(this.inFlight + this.queue.known(this.clock.now()));
+    this.pool.ensure(this.inFlight + this.queue.known(now));
     // 5. Read ahead what they can hold; wake up for the next retry.
     this.source.readAhead(this.sizer.capacity(this.lastSize()));
-    this.wakeForRetry();
+    this.wakeForRetry(now);
   }
 
   // ---- from the pool ---------------------------------------------------------------------------------------------
@@ -197,7 +199,7 @@ export class Scheduler {
     return false;
   }
 
-  private feed(worker: Worker): void {
+  private feed(worker: Worker, now: number): void {
     if (worker.state !== 'ready' || worker.alone) return;
     const held = worker.held;
     if (worker.batches.length >= 2 && held >= this.options.concurrency) return;
@@ -205,7 +207,7 @@ export class Scheduler {
     const size = this.sizer.size({ last: worker.lastSize, remaining: this.queue.remaining, held });
     const count = Math.min(size, quota);
     if (count <= 0) return;
-    const parcel = this.queue.take(count, this.clock.now(), this.window?.limit);
+    const parcel = this.queue.take(count, now, this.window?.limit);
     if (parcel === undefined || parcel.jobs.length === 0) return;
     if (this.state !== 'running') return;
     this.give(worker, parcel);
@@ -271,10 +273,9 @@ export class Scheduler {
     if ((spent || full) && this.state === 'running') worker.finish('recycled');
   }
 
-  private wakeForRetry(): void {
+  private wakeForRetry(now: number): void {
     this.clock.clear(this.retryTimer);
     const due = this.queue.nextDue;
-    const now = this.clock.now();
     if (due === undefined || due <= now) return;
     this.retryTimer = this.clock.after(Math.min(due - now, 2 ** 31 - 1), () => this.step());
   }

@@ -114,6 +114,21 @@ describe('retries, bail and abort', () => {
     ]);
   });
 
+  it('runs a job again whose delay ends while the scheduler takes its step', async () => {
+    // Every look at the clock takes half a millisecond: a delay of one or two ends between two looks.
+    const ran = await script(`
+      const now = performance.now.bind(performance);
+      let looks = 0;
+      performance.now = () => now() + looks++ / 2;
+      ${HEAD}
+      const f = new ThreadFactory({
+        manager: () => [1, 2, 3],
+        worker: (n, { attempt }) => { if (attempt < 4) throw new Error('not yet'); return attempt; },
+      }, { workers: 0, batchSize: 1, retries: { limit: 3, delay: (attempt) => attempt / 2 + 0.5 } });
+      f.start().then((s) => say(s.results));`);
+    expect(ran.said).toEqual([[4, 4, 4]]);
+  });
+
   it('bails after so many failures and leaves the rest unsettled', async () => {
     const ran = await script(`${HEAD}
       const f = new ThreadFactory({
