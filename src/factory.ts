@@ -270,6 +270,9 @@ export class ThreadFactory<
           if (this.listenerCount('error') > 0) emit('error', error, { index, job, id, attempts });
           if (iterated) sink({ index }, true);
         },
+        skipped: (index) => {
+          if (iterated) sink({ index }, true);
+        },
         runFailed: (error) => {
           this.#told = true;
           emit('error', error);

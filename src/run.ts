@@ -33,6 +33,8 @@ export interface RunEvents {
   ready(about: { id: number; pid: number }): void;
   completed(job: CompletedJob): void;
   failed(job: FailedJob): void;
+  /** A job whose result an earlier run recorded. */
+  skipped(index: number): void;
   progress(about: { index: number; id: number; data: unknown }): void;
   retry(error: unknown, about: object): void;
   runFailed(error: unknown): void;
@@ -225,10 +227,12 @@ export class Run {
 
   /** Whether a job has to run: the journal may hold its result. */
   private admit(journal: Journal, index: number, job: unknown): boolean {
+    if (this.isOver) return false;
     try {
       const recalled = journal.recall(index, job);
       if (recalled === undefined) return true;
       this.tally.skip(index, recalled.result);
+      this.events.skipped(index);
     } catch (error) {
       if ((error as { duplicate?: unknown }).duplicate === true) {
         const { clock } = this;

@@ -1,6 +1,6 @@
 import type { Parcel } from './batch.js';
 import { sliceParcel } from './batch.js';
-import type { Source } from './source.js';
+import type { Chunk, Source } from './source.js';
 
 /**
  * What runs next, in this order: suspects (each alone), retries that are due, jobs that were given back, the list.
@@ -23,6 +23,9 @@ export interface Suspect extends Entry {
 /** Called for each job of the list before it is handed out; false keeps it from being handed out. */
 export type Admit = (index: number, job: unknown) => boolean;
 
+/** Jobs kept from running in one go: about as many milliseconds of recalling them as anybody can do without signals. */
+const MAX_PASSED = 10_000;
+
 interface Delayed extends Entry {
   readonly due: number;
   readonly order: number;
@@ -34,6 +37,7 @@ export class Queue {
   private backlog: Parcel[] = [];
   private returned = 0;
   private order = 0;
+  private isOutOfBreath = false;
 
   /**
    * @param source the list
@@ -51,9 +55,10 @@ export class Queue {
     );
   }
 
-  /** Jobs that could run now, as far as is known. */
+  /** Jobs that could run now, as far as is known. Where some are kept from running `lookAhead` finds out. */
   known(now: number): number {
-    return this.source.known + this.returned + this.suspects.length + this.delayed.dueBy(now);
+    const listed = this.admit === undefined ? this.source.known : 0;
+    return listed + this.returned + this.suspects.length + this.delayed.dueBy(now);
   }
 
   /** Jobs left to hand out; `Infinity` while the list is open. */
@@ -88,9 +93,25 @@ export class Queue {
     if (this.returned > 0) return this.takeReturned(count);
     const room = Math.min(count, limit - this.source.taken);
     if (room <= 0) return undefined;
-    const chunk = this.source.take(room);
-    if (chunk === undefined || this.admit === undefined) return chunk;
-    return this.filter(chunk.first, chunk.jobs, this.admit, room);
+    if (this.admit === undefined) return this.source.take(room);
+    return this.takeAdmitted(this.admit, count, limit);
+  }
+
+  /**
+   * Looks for up to `count` jobs that have to run, so that no worker is started for those that don't.
+   * @param limit as for `take`
+   */
+  lookAhead(count: number, limit = Number.POSITIVE_INFINITY): void {
+    if (this.admit === undefined || this.returned >= count) return;
+    const parcel = this.takeAdmitted(this.admit, count - this.returned, limit);
+    if (parcel !== undefined) this.giveBack(parcel);
+  }
+
+  /** Whether so many jobs were kept from running that the others have to be asked for again. Said once. */
+  catchBreath(): boolean {
+    const was = this.isOutOfBreath;
+    this.isOutOfBreath = false;
+    return was;
   }
 
   addSuspect(suspect: Suspect): void {
@@ -143,20 +164,25 @@ export class Queue {
     return sliceParcel(parcel, 0, count);
   }
 
-  private filter(first: number, jobs: readonly unknown[], admit: Admit, room: number): Parcel | undefined {
+  /** From the list alone: up to `count` jobs that `admit` lets run, past all the others. */
+  private takeAdmitted(admit: Admit, count: number, limit: number): Parcel | undefined {
     const admitted: unknown[] = [];
     const indices: number[] = [];
-    for (let chunk: { first: number; jobs: readonly unknown[] } | undefined = { first, jobs }; chunk; ) {
-      for (let at = 0; at < chunk.jobs.length; at += 1) {
-        if (!admit(chunk.first + at, chunk.jobs[at])) continue;
-        indices.push(chunk.first + at);
-        admitted.push(chunk.jobs[at]);
-      }
-      // A list that was done before would make a worker wait for its turn a thousand jobs at a time.
-      chunk = admitted.length === 0 ? this.source.take(room) : undefined;
+    let passed = 0;
+    while (admitted.length < count && !this.isOutOfBreath) {
+      const room = Math.min(count - admitted.length, limit - this.source.taken);
+      const chunk: Chunk | undefined = room > 0 ? this.source.take(room) : undefined;
+      if (chunk === undefined) break;
+      chunk.jobs.forEach((job, at) => {
+        if (admit(chunk.first + at, job)) {
+          indices.push(chunk.first + at);
+          admitted.push(job);
+        } else passed += 1;
+      });
+      // Those that were passed over may have moved the limit, which is the caller's to say.
+      this.isOutOfBreath = passed >= MAX_PASSED || (passed > 0 && this.source.taken >= limit);
     }
-    if (admitted.length === 0) return undefined;
-    return { first: indices[0] ?? first, jobs: admitted, indices };
+    return admitted.length === 0 ? undefined : { first: indices[0] ?? 0, jobs: admitted, indices };
   }
 }
 

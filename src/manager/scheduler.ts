@@ -132,11 +132,15 @@ export class Scheduler {
         for (const worker of this.pool.workers) if (worker.batches.length > 0) this.feed(worker, now);
       }
     }
+    if (!this.held && this.pool.living < this.options.workers) {
+      this.queue.lookAhead(this.options.workers - this.inFlight, this.window?.limit);
+    }
     // The list may have ended, or thrown, while it was pulled.
     if (this.state !== 'running') return;
     if (this.queue.drained && this.inFlight === 0) return this.step();
     // 4. As many workers as there are jobs for.
     this.pool.ensure(this.inFlight + this.queue.known(now));
+    if (this.queue.catchBreath()) this.poke();
     // 5. Read ahead what they can hold; wake up for the next retry.
     this.source.readAhead(this.sizer.capacity(this.lastSize()));
     this.wakeForRetry(now);

@@ -1,0 +1,227 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { useJournalledRuns } from '../helpers/journalled.js';
+
+const runs = useJournalledRuns();
+const numbers = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+const byValue = (job: unknown): string => String(job);
+const resultOf = (job: unknown): string => `result of ${String(job)}`;
+
+const LISTS: readonly (readonly [string, (jobs: readonly unknown[]) => unknown])[] = [
+  ['an array', (jobs) => [...jobs]],
+  ['a Set', (jobs) => new Set(jobs)],
+  [
+    'a generator',
+    function* (jobs) {
+      yield* jobs;
+    },
+  ],
+  [
+    'an async generator',
+    async function* (jobs) {
+      yield* jobs;
+    },
+  ],
+];
+
+describe.each(LISTS)('a journal of a list that is %s', (_, listOf) => {
+  it.each([
+    ['without a key', undefined],
+    ['with one', byValue],
+  ])('that is complete runs no job, and managerFinish again (%s)', async (_, key) => {
+    const all = { jobs: () => listOf(numbers(30)), options: key === undefined ? {} : { key } };
+    await runs.live(all);
+    const text = readFileSync(runs.path(), 'utf8');
+    const startups: unknown[] = [];
+    const life = await runs.live({
+      ...all,
+      spec: {
+        workerStartup: (context) => startups.push(context.id),
+        managerFinish: ({ results, skipped }) => `${skipped} skipped, the last: ${results[29]}`,
+      },
+    });
+    expect(life.rejection).toBeUndefined();
+    expect([life.ran, life.completed, life.failed, startups]).toEqual([[], [], [], []]);
+    expect(life.summary).toMatchObject({ total: 30, completed: 0, failed: 0, skipped: 30, stopped: false });
+    expect(life.summary?.results).toEqual(numbers(30).map(resultOf));
+    expect(life.summary?.value).toBe('30 skipped, the last: result of 29');
+    expect(readFileSync(runs.path(), 'utf8')).toBe(text);
+  });
+
+  it('that has changed says at which position, once, and runs no job', async () => {
+    await runs.live({ jobs: () => listOf(numbers(30)) });
+    const text = readFileSync(runs.path(), 'utf8');
+    const changed = numbers(40).map((n) => (n < 3 ? n : n + 100));
+    const life = await runs.live({ jobs: () => listOf(changed), options: { batchSize: 100 } });
+    expect(life.rejection).toMatchObject({
+      code: 'ERR_JOURNAL',
+      message: expect.stringMatching(/job 3 .*choose another path.*`key`/s),
+    });
+    expect(life.runErrors).toEqual([life.rejection]);
+    expect([life.ran, life.completed, life.failed]).toEqual([[], [], []]);
+    expect(readFileSync(runs.path(), 'utf8')).toBe(text);
+    expect((await runs.live({ jobs: () => listOf(numbers(30)) })).summary?.skipped).toBe(30);
+  });
+
+  it('runs only what is new of a list that has grown, shrunk and been reordered, with a key', async () => {
+    const options = { key: byValue };
+    await runs.live({ jobs: () => listOf(['b', 'a', 'gone', 'c']), options });
+    const life = await runs.live({ jobs: () => listOf(['new', 'c', 'a', 'newer', 'b']), options });
+    expect(life.rejection).toBeUndefined();
+    expect([...life.ran].sort()).toEqual(['new', 'newer']);
+    expect([...life.completed].sort()).toEqual([0, 3]);
+    expect(life.summary).toMatchObject({ total: 5, completed: 2, skipped: 3 });
+    expect(life.summary?.results).toEqual(['new', 'c', 'a', 'newer', 'b'].map(resultOf));
+  });
+
+  it('tries failed jobs again, and none that completed', async () => {
+    const jobs = () => listOf(numbers(20));
+    const first = await runs.live({
+      jobs,
+      spec: {
+        workerProcess: (job) => {
+          if (Number(job) % 5 === 0) throw new Error(`no ${job}`);
+          return resultOf(job);
+        },
+      },
+    });
+    expect(first.failed).toEqual([0, 5, 10, 15]);
+    const second = await runs.live({ jobs });
+    expect(second.ran).toEqual([0, 5, 10, 15]);
+    expect(second.summary).toMatchObject({ completed: 4, failed: 0, skipped: 16 });
+    expect(second.summary?.results).toEqual(numbers(20).map(resultOf));
+  });
+
+  it('that was stopped goes on, its unsettled jobs not recorded', async () => {
+    const jobs = () => listOf(numbers(50));
+    const first = await runs.live({
+      jobs,
+      options: { batchSize: 1 },
+      meanwhile: (factory) =>
+        factory.on('completed', ({ done }) => {
+          if (done === 7) void factory.stop();
+        }),
+    });
+    expect(first.summary?.stopped).toBe('stop');
+    const done = first.summary?.completed ?? 0;
+    expect(done).toBeGreaterThanOrEqual(7);
+    expect(done).toBeLessThan(50);
+    expect(runs.lines()).toHaveLength(done);
+    const second = await runs.live({ jobs });
+    expect(second.summary).toMatchObject({ total: 50, completed: 50 - done, skipped: done, stopped: false });
+    expect(second.summary?.results).toEqual(numbers(50).map(resultOf));
+  });
+
+  it('that was aborted goes on', async () => {
+    const jobs = () => listOf(numbers(50));
+    const controller = new AbortController();
+    const first = await runs.live({
+      jobs,
+      options: { batchSize: 1, signal: controller.signal },
+      meanwhile: (factory) =>
+        factory.on('completed', ({ done }) => {
+          if (done === 7) controller.abort(new Error('enough'));
+        }),
+    });
+    expect(first.rejection?.message).toBe('enough');
+    const done = runs.lines().length;
+    expect(done).toBeGreaterThanOrEqual(7);
+    const second = await runs.live({ jobs });
+    expect(second.summary).toMatchObject({ total: 50, completed: 50 - done, skipped: done });
+    expect(second.summary?.results).toEqual(numbers(50).map(resultOf));
+  });
+
+  it('yields in a loop what is run, and not what was skipped', async () => {
+    const jobs = () => listOf(numbers(20));
+    await runs.live({ jobs, options: { bail: 1 }, spec: { workerProcess: evenOnly } });
+    const { skipped, indices } = await iterated(jobs, {});
+    expect(skipped + indices.length).toBe(20);
+    expect(skipped).toBeGreaterThan(0);
+    expect(indices.length).toBeGreaterThan(0);
+  });
+
+  it('yields in order what is run, as it comes, although others were skipped', async () => {
+    const skipping = numbers(20).filter((n) => n % 4 !== 1);
+    await runs.live({ jobs: () => skipping, options: { key: byValue } });
+    const { skipped, indices } = await iterated(() => listOf(numbers(20)), { ordered: true, key: byValue });
+    expect(skipped).toBe(15);
+    expect(indices).toEqual([1, 5, 9, 13, 17]);
+  });
+
+  it('keeps no results where none are wanted, and counts what was skipped', async () => {
+    const jobs = () => listOf(numbers(20));
+    await runs.live({ jobs });
+    const life = await runs.live({ jobs, options: { keepResults: false } });
+    expect(life.summary).toMatchObject({ total: 20, skipped: 20, completed: 0, results: [] });
+  });
+});
+
+function evenOnly(job: unknown): unknown {
+  if (Number(job) === 9) throw new Error('odd');
+  return resultOf(job);
+}
+
+async function iterated(
+  jobs: () => unknown,
+  options: object,
+): Promise<{ skipped: number; indices: number[] }> {
+  const factory = runs.factory({ jobs, options });
+  const indices: number[] = [];
+  for await (const { index, job, result } of factory) {
+    expect(result).toBe(resultOf(job));
+    indices.push(index);
+  }
+  return { skipped: factory.summary?.skipped ?? 0, indices };
+}
+
+describe('in order', () => {
+  it('a result is yielded before the list has ended, although the jobs before it were skipped', async () => {
+    const options = { key: byValue, ordered: true };
+    await runs.live({ jobs: () => numbers(10), options: { key: byValue } });
+    let goOn = (): void => {};
+    const yielded = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    const factory = runs.factory({
+      options,
+      jobs: async function* () {
+        yield* numbers(12);
+        await yielded;
+        yield* [12, 13];
+      },
+    });
+    const indices: number[] = [];
+    for await (const { index } of factory) {
+      indices.push(index);
+      if (index === 11) goOn();
+    }
+    expect(indices).toEqual([10, 11, 12, 13]);
+  });
+
+  it('a slow job holds back no run, however many were skipped behind it', async () => {
+    // An ordered run looks 4096 jobs ahead: job 4097 shares its place in the window with job 1.
+    const running = [0, 4096, 8190, 8192, 8250];
+    const recorded = numbers(8300).filter((n) => !running.includes(n));
+    await runs.live({ jobs: () => recorded, options: { key: byValue } });
+    let release = (): void => {};
+    const slow = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const factory = runs.factory({
+      options: { key: byValue, ordered: true, batchSize: 2, concurrency: 4 },
+      jobs: () => numbers(8300),
+      spec: {
+        workerProcess: async (job) => {
+          if (job === 0) await slow;
+          // Where it waits for the first job it may not begin: then the first has to end by itself.
+          if (job === 4096) release();
+          return resultOf(job);
+        },
+      },
+    });
+    setTimeout(() => release(), 100);
+    const indices: number[] = [];
+    for await (const { index } of factory) indices.push(index);
+    expect(indices).toEqual(running);
+  });
+});
