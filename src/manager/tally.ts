@@ -58,13 +58,13 @@ export class Tally {
 
   complete(index: number, result: unknown): void {
     this.completed += 1;
-    if (this.keepResults) this.results[index] = result;
+    if (this.keepResults) this.keep(index, result);
   }
 
   /** A job whose result an earlier run recorded. */
   skip(index: number, result: unknown): void {
     this.skipped += 1;
-    if (this.keepResults) this.results[index] = result;
+    if (this.keepResults) this.keep(index, result);
   }
 
   fail(job: FailedJob, reported: boolean): void {
@@ -73,6 +73,13 @@ export class Tally {
     if (!this.keepResults && this.failures.length >= KEPT_FAILURES) return;
     const { index, id, attempts, error } = job;
     this.failures.push({ index, job: job.job, id, attempts, error });
+  }
+
+  /** Batches overtake one another: a write far beyond the end would make the array a slow dictionary, so it is filled. */
+  private keep(index: number, result: unknown): void {
+    const { results } = this;
+    while (results.length < index) results.push(undefined);
+    results[index] = result;
   }
 
   /** Whether `bail` says that this is enough. */
