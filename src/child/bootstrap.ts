@@ -1,3 +1,4 @@
+import './compile-cache.js';
 import { systemClock } from '../clock.js';
 import { errorToWire } from '../error-wire.js';
 import { SpecError, ThreadFactoryError } from '../errors.js';
