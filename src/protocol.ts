@@ -124,7 +124,13 @@ export type ChildMessage =
       readonly phase: FatalPhase;
       readonly error: EncodedError;
     }
-  | { readonly brand: typeof BRAND; readonly type: 'uncaught'; readonly error: EncodedError };
+  | {
+      readonly brand: typeof BRAND;
+      readonly type: 'uncaught';
+      readonly error: EncodedError;
+      /** Indices of the jobs that were under way. */
+      readonly running: readonly number[];
+    };
 
 /** The index of the job at a position of a batch. */
 export function indexAt(

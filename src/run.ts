@@ -320,6 +320,7 @@ export class Run {
     if (this.events.wants('exit')) this.events.exit({ id: worker.id, pid: worker.pid, code, signal, reason });
     if (reason !== 'finished' && reason !== 'stopped' && reason !== 'recycled') return;
     if (!worker.wasReady || this.abortReason !== undefined) return;
+    if (this.setup.spec.workerFinish === undefined) return;
     // `workerFinish` failed: what it was to write may be missing, so the run has failed.
     if (worker.fatal?.phase === 'finish') this.fail(errorFromWire(worker.fatal.error));
     else if (code !== 0 && worker.held === 0) this.fail(crashError(worker, 'workerFinish'));

@@ -85,7 +85,7 @@ function takeChannel(): void {
   process.on('uncaughtExceptionMonitor', (error) => {
     if (phase === 'loading' || phase === 'found') return;
     runner?.flush();
-    say({ brand: BRAND, type: 'uncaught', error: errorToWire(error) });
+    say({ brand: BRAND, type: 'uncaught', error: errorToWire(error), running: runner?.running ?? [] });
   });
 }
 

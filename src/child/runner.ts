@@ -144,6 +144,11 @@ export class Runner implements ContextHost {
     await this.lanesEnded();
   }
 
+  /** Indices of the jobs that are waiting for something: of all that are under way, whenever the event loop turns. */
+  get running(): number[] {
+    return [...this.waiting].map(({ index = -1 }) => index);
+  }
+
   /** Sends what is buffered. */
   flush(): void {
     for (const batch of this.batches) this.flushBatch(batch);

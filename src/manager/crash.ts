@@ -38,9 +38,20 @@ export function blame(worker: Worker, concurrency: number): Blame {
   const begun = concurrency === 1 ? (unreported[0] ?? []) : all;
   const innocent = all.slice(begun.length);
   if (worker.reason === 'timeout') return blameForTimeout(worker, concurrency, begun, innocent);
-  // The only unreported job, unless an uncaught error may have been thrown late by a job that ran before it.
-  const alone = all.length === 1 && (worker.uncaught === undefined || worker.given === 1);
-  return alone ? { culprits: begun, suspects: [], innocent } : { culprits: [], suspects: begun, innocent };
+  if (worker.uncaught !== undefined) return blameForUncaught(worker, worker.uncaught.running, all);
+  return all.length === 1
+    ? { culprits: begun, suspects: [], innocent }
+    : { culprits: [], suspects: begun, innocent };
+}
+
+/** Such an error may have been thrown late by a job that had ended. The child has reported what ended, and named what ran. */
+function blameForUncaught(worker: Worker, running: readonly number[], all: readonly Held[]): Blame {
+  // The only job it ever had.
+  if (all.length === 1 && worker.given === 1) return { culprits: all, suspects: [], innocent: [] };
+  const named = all.filter(({ batch, position }) => running.includes(batch.indexAt(position)));
+  // One at least: a process that always dies before its first job begins must not be forked for ever.
+  const suspects = named.length > 0 ? named : all.slice(0, 1);
+  return { culprits: [], suspects, innocent: all.filter((held) => !suspects.includes(held)) };
 }
 
 function blameForTimeout(
@@ -49,18 +60,26 @@ function blameForTimeout(
   begun: readonly Held[],
   innocent: readonly Held[],
 ): Blame {
+  const [first] = begun;
+  // It was killed for never beginning the job whose turn it was, which is to blame only if it had the worker to itself.
+  if (worker.overdue.length === 0 && worker.alone) return { culprits: begun, suspects: [], innocent };
+  if (worker.overdue.length === 0 && first !== undefined) {
+    return { culprits: [], suspects: [first], innocent: [...begun.slice(1), ...innocent] };
+  }
   const overdue = begun.filter(({ batch, position }) =>
     worker.overdue.some((late) => late.batch === batch && late.position === position),
   );
-  // Concurrent jobs announce each start, and a lone job needs no announcement: then the late ones are known exactly.
-  if (concurrency > 1 || begun.length === 1) {
-    return {
-      culprits: overdue,
-      suspects: [],
-      innocent: [...begun.filter((held) => !overdue.includes(held)), ...innocent],
-    };
-  }
-  return { culprits: [], suspects: begun, innocent };
+  // Concurrent jobs announce each start. One of them in a synchronous loop makes all of them late, and those that
+  // began before it the latest, so that only one that ran by itself is known to be the one.
+  const started =
+    concurrency === 1 ? begun : begun.filter(({ batch, position }) => batch.running.has(position));
+  const others = [...begun.filter((held) => !started.includes(held)), ...innocent];
+  if (started.length > 1) return { culprits: [], suspects: started, innocent: others };
+  return {
+    culprits: overdue,
+    suspects: [],
+    innocent: [...started.filter((held) => !overdue.includes(held)), ...others],
+  };
 }
 
 /**

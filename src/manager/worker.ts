@@ -63,7 +63,8 @@ export class Worker {
   alone = false;
   /** What it said about its own end, if anything. */
   fatal: { readonly phase: FatalPhase; readonly error: unknown } | undefined;
-  uncaught: { readonly error: unknown } | undefined;
+  /** The error that ended it, thrown outside of any job's own call, and the indices of the jobs that ran by then. */
+  uncaught: { readonly error: unknown; readonly running: readonly number[] } | undefined;
   exit: ChildExit | undefined;
   /** Attempts that were over their time when it was killed, as batch and position. */
   readonly overdue: { readonly batch: Batch; readonly position: number }[] = [];
@@ -74,6 +75,9 @@ export class Worker {
   private startupTimer: Timer | undefined;
   private killTimer: Timer | undefined;
   private deadlineTimer: Timer | undefined;
+  private deadlineAt = Number.POSITIVE_INFINITY;
+  /** Since when it owes word of the job whose turn it is; only where there is a `timeout`. */
+  private silentSince: number | undefined;
   private startupLeft: number;
   private startedAt = 0;
 
@@ -139,6 +143,7 @@ export class Worker {
     this.given += message.count;
     this.lastSize = message.count;
     this.child.send({ brand: BRAND, type: 'jobs', ...message });
+    if (this.limits.timeout !== undefined) this.expectStart();
   }
 
   /**
@@ -202,7 +207,7 @@ export class Worker {
         if (!this.wasReady) this.kill('startup');
         return;
       case 'uncaught':
-        this.uncaught = { error: message.error };
+        this.uncaught = { error: message.error, running: message.running };
         return;
       default:
         message satisfies never;
@@ -235,6 +240,8 @@ export class Worker {
   private results(message: ResultsMessage): void {
     const batch = this.batches.find(({ seq }) => seq === message.batch);
     if (batch === undefined) return;
+    // The user's own handler took that error: the process lives.
+    this.uncaught = undefined;
     this.events.results(this, batch, message);
     if (batch.pending === 0) this.batches = this.batches.filter((other) => other !== batch);
     if (this.batches.length === 0) this.alone = false;
@@ -250,6 +257,7 @@ export class Worker {
     // One job at a time: what ran before it in this worker has ended, though its report may still be buffered.
     if (this.limits.concurrency === 1) for (const other of this.batches) other.running.clear();
     batch.running.set(position, this.clock.now());
+    this.silentSince = undefined;
     this.watchDeadline();
   }
 
@@ -260,15 +268,27 @@ export class Worker {
       batch.running.clear();
       if (batch.pending > 0) batch.running.set(batch.next, this.clock.now());
     }
+    this.expectStart();
+  }
+
+  /**
+   * A worker that says nothing of the job whose turn it is was stopped, or is in a loop that an earlier job left behind:
+   * it has as long as for its start, and then what an attempt has.
+   */
+  private expectStart(): void {
+    const owes = this.batches.length > 0 && !this.batches.some(({ running }) => running.size > 0);
+    if (!owes) this.silentSince = undefined;
+    else this.silentSince ??= this.clock.now();
     this.watchDeadline();
   }
 
   private watchDeadline(): void {
     const due = this.deadline();
-    if (due === undefined || this.deadlineTimer !== undefined) return;
-    const wait = Math.max(1, due - this.clock.now());
-    this.deadlineTimer = this.clock.after(wait, () => {
-      this.deadlineTimer = undefined;
+    if (due === undefined || due >= this.deadlineAt) return;
+    this.clock.clear(this.deadlineTimer);
+    this.deadlineAt = due;
+    this.deadlineTimer = this.clock.after(Math.max(1, due - this.clock.now()), () => {
+      this.deadlineAt = Number.POSITIVE_INFINITY;
       // What has arrived by now counts: a busy manager must not take its own delay for the worker's.
       this.clock.soon(() => this.checkDeadline());
     });
@@ -292,7 +312,8 @@ export class Worker {
 
   private deadline(): number | undefined {
     if (this.limits.timeout === undefined) return undefined;
-    let first: number | undefined;
+    const { silentSince, limits } = this;
+    let first = silentSince === undefined ? undefined : silentSince + limits.startupTimeout;
     for (const batch of this.batches) {
       for (const at of batch.running.values()) if (first === undefined || at < first) first = at;
     }

@@ -16,6 +16,10 @@ export interface Ran {
   readonly folder: string;
 }
 
+/** How most scripts of the tests begin: the class, and `say`, which prints a JSON line. */
+export const HEAD =
+  "const ThreadFactory = require('threadfactory');\nconst say = (x) => console.log(JSON.stringify(x));\n";
+
 const folders: string[] = [];
 const running = new Set<ChildProcess>();
 
