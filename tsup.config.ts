@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { defineConfig, type Options } from 'tsup';
 import { version } from './package.json';
+import { licences } from './scripts/licences.js';
 
 // `module.exports` becomes the class, with every other export of src/index.ts on it, so that
 // `require('threadfactory')` is the class itself. Names of classes are public, but shortened in the bundle.
@@ -33,6 +35,19 @@ const entry = (name: string, source: string, more: Options = {}): Options => ({
   ...more,
 });
 
+/** What `import()` loads when it is asked for is no part of the bundle, but a built file beside it. */
+const CHUNKS = ['progress'];
+const takeChunks: NonNullable<Options['esbuildPlugins']>[number] = {
+  name: 'take-chunks',
+  setup(build) {
+    build.onResolve({ filter: /^\.\.?\/[\w-]+\.js$/ }, ({ path, kind }) => {
+      const name = basename(path, '.js');
+      if (kind !== 'dynamic-import' || !CHUNKS.includes(name)) return undefined;
+      return { path: `./${name}.cjs`, external: true };
+    });
+  },
+};
+
 /** In the bootstrap, modules directly under src are those of `index.cjs`: see scripts/entry.ts. */
 const takeShared: NonNullable<Options['esbuildPlugins']>[number] = {
   name: 'take-shared',
@@ -61,6 +76,8 @@ export default defineConfig([
   entry('index', 'scripts/entry.ts', {
     dts: { entry: { index: 'src/index.ts' } },
     footer: { js: CLASS_IS_THE_MODULE },
+    esbuildPlugins: [takeChunks],
   }),
+  ...CHUNKS.map((name) => entry(name, `src/${name}.ts`, { esbuildPlugins: [licences] })),
   entry('bootstrap', 'src/child/bootstrap.ts', { esbuildPlugins: [takeShared] }),
 ]);

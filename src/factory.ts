@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { existsSync } from 'node:fs';
 import { callerFile, moduleNamed, moduleOfCaller } from './call-site.js';
+import { systemClock } from './clock.js';
 import { OptionError, SpecError, ThreadFactoryError } from './errors.js';
 import { iterate } from './iteration.js';
 import { openJournal } from './journal.js';
@@ -100,12 +101,10 @@ export class ThreadFactory<
   ) {
     super();
     this.#options = resolveOptions(options);
-    for (const name of ['engine', 'progress'] as const) {
-      if (this.#options[name] !== undefined) {
-        throw new OptionError(
-          `The option \`${name}\` is not supported by this version of threadfactory: leave it out`,
-        );
-      }
+    if (this.#options.engine !== undefined) {
+      throw new OptionError(
+        'The option `engine` is not supported by this version of threadfactory: leave it out',
+      );
     }
     if (!existsSync(BOOTSTRAP)) {
       throw new SpecError(
@@ -244,7 +243,8 @@ export class ThreadFactory<
     const emit = this.#tell.bind(this);
     const spec = await this.#loadSpec();
     const { journal, key, fsync, keepResults } = options;
-    const run = new Run(
+    const show = options.progress && (await import('./progress.js')).showProgress;
+    const run: Run = new Run(
       {
         spec,
         options: { ...options, ordered: iterated && options.ordered },
@@ -255,6 +255,7 @@ export class ThreadFactory<
           journal === undefined
             ? undefined
             : () => openJournal({ path: journal, module: this.#module.id, key, fsync }),
+        drawn: () => progress?.live === true,
       },
       {
         wants: (name) => (iterated && name === 'completed') || this.listenerCount(name) > 0,
@@ -283,8 +284,10 @@ export class ThreadFactory<
     if (this.#paused) run.hold('pause', true);
     if (this.#stopping) run.stop('stop');
     const release = options.handleSignals ? handleSignals(run) : () => {};
+    const progress = options.progress && show?.(options.progress, () => run.snapshot(), systemClock);
     try {
       const summary = await run.go(input);
+      progress?.end({ how: run.how(summary) });
       this.summary = summary as Summary<Job, Awaited<Result>, Value>;
       if (run.aborted !== undefined) throw run.aborted.value;
       emit('finished', summary);

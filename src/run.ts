@@ -18,6 +18,8 @@ import type { ExitReason, Worker } from './manager/worker.js';
 import type { ResolvedOptions } from './options.js';
 import { BOOTSTRAP } from './paths.js';
 import type { FactoryRef, ModuleRef } from './protocol.js';
+import type { Snapshot } from './snapshot.js';
+import { takeSnapshot } from './snapshot.js';
 import type { CheckedSpec, Summary } from './spec.js';
 
 /**
@@ -51,6 +53,8 @@ export interface RunOptions {
   readonly factory: FactoryRef;
   readonly keepResults: boolean;
   readonly openJournal: (() => Journal) | undefined;
+  /** Whether something is drawn on the terminal, so that workers must not write to it themselves. */
+  readonly drawn: () => boolean;
 }
 
 export class Run {
@@ -93,6 +97,14 @@ export class Run {
   /** Failures that nobody was told of. */
   get unreported(): number {
     return this.tally.unreported;
+  }
+
+  /** In one word, how it ended. */
+  how({
+    stopped,
+  }: Pick<Summary, 'stopped'>): Exclude<Summary['stopped'], false> | 'done' | 'aborted' | 'failed' {
+    if (this.abortReason !== undefined) return 'aborted';
+    return this.failure === undefined ? stopped || 'done' : 'failed';
   }
 
   /** Runs it to its end. Never rejects: `failed` and `aborted` tell. */
@@ -140,6 +152,13 @@ export class Run {
     if (on) this.holders.add(who);
     else this.holders.delete(who);
     this.scheduler?.hold(this.holders.size > 0);
+  }
+
+  /** What it looks like now. */
+  snapshot(): Snapshot {
+    const { tally, source, pool, isOver: halted } = this;
+    const { concurrency } = this.setup.options;
+    return takeSnapshot({ tally, source, pool, concurrency, halted, paused: this.holders.has('pause') });
   }
 
   // ---- the list --------------------------------------------------------------------------------------------------
@@ -243,7 +262,7 @@ export class Run {
   }
 
   private spawner(parentDeath: Awaited<ReturnType<typeof probeParentDeathSignal>>): SpawnChild {
-    const { spec, options, module, factory } = this.setup;
+    const { spec, options, module, factory, drawn } = this.setup;
     const { concurrency, timeout, startupTimeout } = options;
     if (options.workers === 0) return inlineSpawner(spec, { concurrency, timeout, clock: this.clock });
     return forker({
@@ -253,7 +272,7 @@ export class Run {
       execArgv: childFlags(options.execArgv ?? process.execArgv),
       env: childEnvironment(options.env ?? process.env),
       cwd: options.cwd,
-      output: options.output,
+      output: drawn() && options.output === 'inherit' ? 'lines' : options.output,
       parentDeath,
       print: (stream, line) => process[stream].write(line),
     });

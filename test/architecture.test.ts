@@ -75,16 +75,24 @@ const ROOMS: readonly Room[] = [
   { name: 'journal', files: ['journal', 'journal/'], may: ['node:*', ...VALUES], types: ['spec', 'options'] },
   {
     name: 'composition',
-    files: ['factory', 'run', 'inline', 'iteration', 'signals'],
+    files: ['factory', 'run', 'inline', 'iteration', 'signals', 'snapshot'],
     may: [
       'node:*',
       'manager/',
+      'progress',
       'child/runner',
       'child/load',
       'journal',
       ...VALUES,
       ...['call-site', 'clock', 'flags', 'options', 'paths', 'protocol', 'registry', 'spec'],
     ],
+  },
+  {
+    // Built into a file of its own, with the packages it draws with.
+    name: 'progress',
+    files: ['progress', 'progress/'],
+    may: ['node:*', 'log-update', 'signal-exit', 'string-width'],
+    types: ['snapshot', 'clock'],
   },
   { name: 'names', files: ['index'], may: ['factory', 'errors'], types: ['factory', 'options', 'spec'] },
   {

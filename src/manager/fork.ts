@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import type { ChildMessage, InitMessage, ManagerMessage } from '../protocol.js';
 import { isBranded } from '../protocol.js';
 import type { Child, ChildEvents, SpawnChild } from './child.js';
-import { LineSplitter, prefixLine, Tail } from './output.js';
+import { LineSplitter, Tail, wholeLine } from './output.js';
 import type { ParentDeathPrefix } from './pdeathsig.js';
 
 /** How long the pipes of a dead process may stay open, held by something it had started. */
@@ -20,9 +20,10 @@ export interface ForkOptions {
   readonly execArgv: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string | undefined;
-  readonly output: 'inherit' | 'prefix' | 'ignore';
+  /** `lines`: as `inherit`, but by whole lines through `print`. */
+  readonly output: 'inherit' | 'lines' | 'prefix' | 'ignore';
   readonly parentDeath: ParentDeathPrefix;
-  /** Where prefixed lines go. */
+  /** Where whole lines go. */
   readonly print: (stream: 'stdout' | 'stderr', line: string) => void;
 }
 
@@ -43,7 +44,7 @@ const NOT_FORKED: Child = { pid: undefined, label() {}, send() {}, kill() {}, st
 function start(options: ForkOptions): ChildProcess {
   const node = options.execPath ?? process.execPath;
   const prefix = prefixFor(options);
-  const piped = options.output === 'prefix';
+  const output = options.output === 'lines' || options.output === 'prefix' ? 'pipe' : options.output;
   return fork(options.bootstrap, [], {
     execPath: prefix?.[0] ?? node,
     execArgv: prefix === undefined ? [...options.execArgv] : [...prefix.slice(1), node, ...options.execArgv],
@@ -52,12 +53,7 @@ function start(options: ForkOptions): ChildProcess {
     serialization: 'advanced',
     // A process group of its own: the terminal's Ctrl-C reaches neither it nor what it starts, and it is killed whole.
     detached: process.platform !== 'win32',
-    stdio: [
-      'ignore',
-      piped ? 'pipe' : options.output,
-      options.output === 'inherit' ? 'inherit' : 'pipe',
-      'ipc',
-    ],
+    stdio: ['ignore', output, output === 'inherit' ? 'inherit' : 'pipe', 'ipc'],
   });
 }
 
@@ -127,10 +123,11 @@ class ForkedChild implements Child {
   private capture(stream: 'stdout' | 'stderr'): void {
     const pipe = this.process[stream];
     if (pipe === null) return;
-    const shown = this.options.output === 'prefix';
+    const { output } = this.options;
+    const shown = output === 'prefix' || output === 'lines';
     const splitter = new LineSplitter((line) => {
       if (stream === 'stderr') this.tail.push(line);
-      if (shown) this.options.print(stream, prefixLine(this.name, line));
+      if (shown) this.options.print(stream, wholeLine(line, output === 'prefix' ? this.name : undefined));
     });
     pipe.on('data', (chunk: Uint8Array) => splitter.write(chunk));
     pipe.once('close', () => splitter.end());

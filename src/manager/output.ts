@@ -60,11 +60,11 @@ export class Tail {
 }
 
 /**
- * Marks every line with the worker it came from. A line that left a colour or style on has it reset, so that it does
- * not run into the next worker's line.
- * @param label the worker's number
+ * A line as it is passed on. One that left a colour or style on has it reset, so that it does not run into the next
+ * worker's line.
+ * @param label the worker's number, to mark the line with
  */
-export function prefixLine(label: string, line: string): string {
+export function wholeLine(line: string, label?: string): string {
   const reset = line.includes('\u001b[') && !line.endsWith('\u001b[0m') ? '\u001b[0m' : '';
-  return `[${label}] ${line}${reset}\n`;
+  return `${label === undefined ? '' : `[${label}] `}${line}${reset}\n`;
 }
