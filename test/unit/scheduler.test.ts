@@ -1,0 +1,388 @@
+import { describe, expect, it } from 'vitest';
+import { encode, indicesOf } from '../helpers/fake-worker.js';
+import { FakeManager } from '../helpers/manager.js';
+
+const list = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+
+describe('handing out', () => {
+  it('forks no more workers than there are jobs, and gives a job to nobody who is not ready', () => {
+    const { children, clock } = new FakeManager(list(2), { workers: 8 });
+    clock.flush();
+    expect(children.map(({ told }) => told)).toEqual([[], []]);
+    for (const child of children) child.getReady();
+    expect(children.map(({ batches }) => batches.map(indicesOf))).toEqual([[[0]], [[1]]]);
+  });
+
+  it('begins with one job and grows with what jobs were measured to take', () => {
+    const manager = new FakeManager(list(10_000), { workers: 1 });
+    const child = manager.child(0).getReady();
+    const sizes = [];
+    for (let round = 0; round < 4; round += 1) {
+      for (const batch of child.batches.slice(sizes.length)) {
+        sizes.push(batch.count);
+        child.complete(batch, { durations: 0.25 });
+      }
+      manager.clock.flush();
+    }
+    // At 0.25 ms a job, 100 of them fill the target of 25 ms; a batch is at most eight times the one before it.
+    expect(sizes.slice(0, 5)).toEqual([1, 8, 64, 100, 100]);
+  });
+
+  it('keeps a second batch with a worker, but only while more is left than a long job could block', () => {
+    const manager = new FakeManager(list(1000), { workers: 1, batchSize: 100 });
+    const child = manager.child(0).getReady();
+    expect(child.batches).toHaveLength(1);
+    child.complete(undefined, { durations: 1 });
+    manager.clock.flush();
+    // 800 ms are left: another batch may wait behind this one.
+    expect(child.batches.map(indicesOf).map(([first]) => first)).toEqual([0, 100, 200]);
+    const held: number[] = [];
+    for (let at = 1; at < child.batches.length; at += 1) {
+      child.complete(child.batches[at], { durations: 1 });
+      manager.clock.flush();
+      held.push(child.batches.length - at - 1);
+    }
+    // The last 50 ms worth of jobs is not queued behind others; all jobs went out all the same.
+    expect(held).toEqual([2, 2, 2, 2, 2, 2, 2, 1, 0]);
+    expect(manager.completed).toEqual(list(1000));
+  });
+
+  it('splits the tail between the workers', () => {
+    const manager = new FakeManager(list(40), { workers: 2 });
+    const [one, two] = [manager.child(0).getReady(), manager.child(1).getReady()];
+    one.complete(undefined, { durations: 0.01 });
+    manager.clock.flush();
+    expect(one.batches.map(({ count }) => count)).toEqual([1, 8]);
+    two.complete(undefined, { durations: 0.01 });
+    manager.clock.flush();
+    // 30 are left; each of two workers may take a quarter of them.
+    expect(two.batches.map(({ count }) => count)).toEqual([1, 8]);
+    one.complete(undefined, { durations: 0.01 });
+    manager.clock.flush();
+    expect(one.lastBatch.count).toBe(6);
+  });
+
+  it('gives what a worker has given back to another one', () => {
+    const manager = new FakeManager(list(20), { workers: 2, batchSize: 10 });
+    const [one, two] = [manager.child(0).getReady(), manager.child(1).getReady()];
+    two.complete();
+    manager.clock.flush();
+    one.complete(undefined, { count: 2, returned: 8 });
+    manager.clock.flush();
+    expect(one.batches.map(indicesOf)).toEqual([list(10), [2, 3, 4, 5, 6, 7, 8, 9]]);
+    one.complete();
+    manager.clock.flush();
+    expect(manager.completed.sort((a, b) => a - b)).toEqual(list(20));
+    expect(one.told.at(-1)).toBe('finish');
+  });
+
+  it('counts no batch as under way when all of it was given back', () => {
+    const manager = new FakeManager(list(4), { batchSize: 4 });
+    const child = manager.child(0).getReady();
+    child.complete(undefined, { count: 0, values: 0, returned: 4 });
+    manager.clock.flush();
+    expect(child.batches).toHaveLength(2);
+    child.complete();
+    manager.clock.flush();
+    expect(manager.completed).toEqual(list(4));
+  });
+
+  it('fills a concurrent worker job by job', () => {
+    const manager = new FakeManager(list(6), { concurrency: 3, batchSize: 1 });
+    const child = manager.child(0).getReady();
+    for (let step = 0; step < 3; step += 1) manager.scheduler.step();
+    expect(child.batches.map(indicesOf)).toEqual([[0], [1], [2]]);
+  });
+
+  it('hands nothing out while it is held, and goes on afterwards', () => {
+    const manager = new FakeManager(list(2), { batchSize: 1 });
+    manager.scheduler.hold(true);
+    const child = manager.child(0).getReady();
+    expect(child.batches).toEqual([]);
+    manager.scheduler.hold(false);
+    manager.clock.flush();
+    manager.scheduler.hold(true);
+    child.complete();
+    manager.clock.flush();
+    expect(child.batches).toHaveLength(1);
+    manager.scheduler.hold(false);
+    manager.scheduler.hold(false);
+    manager.clock.flush();
+    expect(child.batches).toHaveLength(2);
+  });
+
+  it('fails a job that can not be sent, and sends its neighbours', () => {
+    const manager = new FakeManager([0, () => {}, 2], { batchSize: 3 });
+    const child = manager.child(0).getReady();
+    expect(child.batches.map(indicesOf)).toEqual([[0, 2]]);
+    expect(manager.failed).toMatchObject([{ index: 1, attempts: 1, error: { code: 'ERR_SERIALIZATION' } }]);
+    child.complete();
+    manager.clock.flush();
+    expect(manager.completed).toEqual([0, 2]);
+    expect(child.told.at(-1)).toBe('finish');
+  });
+
+  it('ends where none of the jobs can be sent', () => {
+    const manager = new FakeManager([() => {}], {});
+    const child = manager.child(0).getReady();
+    manager.clock.flush();
+    expect(manager.failed).toHaveLength(1);
+    expect(child.told).toEqual(['begin', 'finish']);
+  });
+
+  it('leaves out what need not run', () => {
+    const manager = new FakeManager(list(6), { batchSize: 6, admit: (index) => index % 2 === 1 });
+    const child = manager.child(0).getReady();
+    expect(child.batches.map(indicesOf)).toEqual([[1, 3, 5]]);
+  });
+
+  it('ends without a batch where nothing has to run', () => {
+    const manager = new FakeManager(list(3), { admit: () => false });
+    manager.child(0).getReady();
+    expect(manager.child(0).told).toEqual(['begin', 'finish']);
+    expect(manager.child(0).batches).toEqual([]);
+  });
+
+  it('runs ahead of the oldest unsettled job of an ordered run by a window only', () => {
+    const manager = new FakeManager(list(5000), { workers: 2, batchSize: 1000, ordered: true });
+    const [slow, fast] = [manager.child(0).getReady(), manager.child(1).getReady()];
+    for (let at = 0; at < fast.batches.length; at += 1) {
+      fast.complete(fast.batches[at], { durations: 0.001 });
+      manager.clock.flush();
+    }
+    expect(Math.max(...fast.batches.flatMap(indicesOf))).toBe(4095);
+    expect(slow.batches).toHaveLength(1);
+    slow.complete(undefined, { durations: 0.001 });
+    manager.clock.flush();
+    expect([...slow.batches, ...fast.batches].flatMap(indicesOf).length).toBe(5000);
+  });
+
+  it('reads a lazy list ahead as it comes, and ends with it', async () => {
+    const waiting: ((result: IteratorResult<number>) => void)[] = [];
+    const lazy = {
+      [Symbol.asyncIterator]: () => ({
+        next: () => new Promise<IteratorResult<number>>((resolve) => waiting.push(resolve)),
+      }),
+    };
+    const manager = new FakeManager(lazy, { workers: 2 });
+    expect(manager.children).toHaveLength(0);
+    waiting.shift()?.({ done: false, value: 7 });
+    await Promise.resolve();
+    await Promise.resolve();
+    manager.clock.flush();
+    manager.child(0).getReady().complete();
+    manager.clock.flush();
+    expect(manager.children).toHaveLength(1);
+    expect(manager.over).toBe(0);
+    waiting.shift()?.({ done: true, value: undefined });
+    await Promise.resolve();
+    await Promise.resolve();
+    manager.clock.flush();
+    manager.child(0).exit();
+    expect(manager.over).toBe(1);
+  });
+});
+
+describe('settling', () => {
+  it('says what a job came to, with its own time', () => {
+    const manager = new FakeManager(['a', 'b', 'c'], { batchSize: 3 });
+    const child = manager.child(0).getReady();
+    child.complete(undefined, { startedAt: 5000, durations: new Float64Array([10, 20, 30]) });
+    expect(manager.settled).toMatchObject([
+      { index: 0, job: 'a', result: 'a', id: 1, attempt: 1, startedAt: 5000, duration: 10 },
+      { index: 1, job: 'b', result: 'b', startedAt: 5010, duration: 20 },
+      { index: 2, job: 'c', result: 'c', startedAt: 5030, duration: 30 },
+    ]);
+  });
+
+  it('takes reports out of order, with their own starts', () => {
+    const manager = new FakeManager(list(3), { batchSize: 3, concurrency: 3 });
+    const child = manager.child(0).getReady();
+    child.complete(undefined, { count: 2, positions: [2, 0], starts: [7, 9], durations: 1 });
+    child.complete(undefined, { count: 1, positions: [1], starts: [8] });
+    expect(manager.settled.map(({ index, startedAt }) => [index, startedAt])).toEqual([
+      [2, 7],
+      [0, 9],
+      [1, 8],
+    ]);
+  });
+
+  it('takes a second report of a job, of a job given back, and of a batch it does not know for nothing', () => {
+    const manager = new FakeManager(list(3), { batchSize: 3 });
+    const child = manager.child(0).getReady();
+    const batch = child.lastBatch;
+    child.complete(batch, { count: 1, returned: 1 });
+    child.complete(batch, { from: 0, count: 1 });
+    child.complete(batch, { from: 2, count: 1 });
+    child.complete({ ...batch, batch: 99 });
+    expect(manager.completed).toEqual([0]);
+    child.complete(batch, { from: 1, count: 1 });
+    child.complete(batch);
+    manager.clock.flush();
+    child.complete();
+    manager.clock.flush();
+    expect(manager.completed).toEqual([0, 1, 2]);
+    expect(child.told.at(-1)).toBe('finish');
+  });
+
+  it('fails the job alone whose result can not be read', () => {
+    const manager = new FakeManager(list(2), { batchSize: 2 });
+    const child = manager.child(0).getReady();
+    child.complete(undefined, { values: Uint8Array.of(9) });
+    manager.clock.flush();
+    for (const _ of [0, 1]) {
+      if (manager.settled.length === 2) break;
+      child.complete(undefined, indicesOf(child.lastBatch).includes(1) ? { values: Uint8Array.of(9) } : {});
+      manager.clock.flush();
+    }
+    expect(manager.failed).toContainEqual(
+      expect.objectContaining({ index: 1, error: expect.objectContaining({ code: 'ERR_SERIALIZATION' }) }),
+    );
+    expect(manager.settled).toHaveLength(2);
+  });
+
+  it('runs the jobs of a batch that the child could not read one by one; the guilty one fails', () => {
+    const manager = new FakeManager(list(2), { batchSize: 2 });
+    const child = manager.child(0).getReady();
+    child.complete(undefined, { values: 0, undecodable: true });
+    manager.clock.flush();
+    expect(indicesOf(child.lastBatch)).toEqual([0]);
+    child.complete(undefined, { values: 0, undecodable: true });
+    manager.clock.flush();
+    child.complete();
+    manager.clock.flush();
+    expect(manager.failed).toMatchObject([{ index: 0, error: { code: 'ERR_SERIALIZATION' } }]);
+    expect(manager.completed).toEqual([1]);
+  });
+
+  it('passes progress on', () => {
+    const manager = new FakeManager(list(1));
+    const child = manager.child(0).getReady();
+    child.say({ type: 'progress', index: 0, data: encode([{ half: true }]) });
+    expect(manager.progress).toEqual([{ index: 0, id: 1, data: { half: true } }]);
+  });
+});
+
+describe('the end', () => {
+  it('is there when every job has settled and every worker has gone', () => {
+    const manager = new FakeManager(list(2), { workers: 2 });
+    for (const child of manager.children) child.getReady();
+    for (const child of manager.children) child.complete();
+    manager.clock.flush();
+    expect(manager.children.map(({ told }) => told)).toEqual([
+      ['begin', 'finish'],
+      ['begin', 'finish'],
+    ]);
+    manager.child(0).exit();
+    expect(manager.over).toBe(0);
+    manager.child(1).exit();
+    expect(manager.over).toBe(1);
+    expect(manager.exits).toEqual([
+      { id: 1, reason: 'finished' },
+      { id: 2, reason: 'finished' },
+    ]);
+    expect(manager.clock.pending).toBe(0);
+  });
+
+  it('comes at once for an empty list, without a worker', () => {
+    const manager = new FakeManager([]);
+    manager.clock.flush();
+    expect(manager.children).toEqual([]);
+    expect(manager.over).toBe(1);
+  });
+
+  it('after a stop lets running jobs end, begins nothing and asks every worker to finish', () => {
+    const manager = new FakeManager(list(1000), { batchSize: 10 });
+    const child = manager.child(0).getReady();
+    manager.stop();
+    expect(child.told).toEqual(['begin', 'finish']);
+    child.complete(undefined, { count: 3, returned: 7 });
+    manager.clock.flush();
+    expect(child.batches).toHaveLength(1);
+    expect(manager.completed).toEqual([0, 1, 2]);
+    child.exit();
+    expect(manager.over).toBe(1);
+    manager.scheduler.halt('stopped');
+    expect(manager.over).toBe(1);
+    expect(manager.clock.pending).toBe(0);
+  });
+
+  it('after a stop leaves a job that threw unsettled if it would run again, and fails it if not', () => {
+    const manager = new FakeManager(list(2), {
+      batchSize: 2,
+      retries: { limit: 1, delay: () => 5, when: (error) => (error as Error).message === 'again' },
+    });
+    const child = manager.child(0).getReady();
+    manager.stop();
+    child.fail(new Error('again'), undefined, 0);
+    child.fail(new Error('never'), undefined, 1);
+    child.exit();
+    expect(manager.failed.map(({ index }) => index)).toEqual([1]);
+    expect(manager.retries).toEqual([]);
+    expect(manager.over).toBe(1);
+    expect(manager.clock.pending).toBe(0);
+  });
+
+  it('after an abort kills whoever does not leave by itself', () => {
+    const manager = new FakeManager(list(100), { workers: 2 });
+    const child = manager.child(0).getReady();
+    manager.scheduler.halt('aborted');
+    expect(child.told).toEqual(['begin', 'abort']);
+    expect(child.signals).toEqual([]);
+    expect(manager.child(1).signals).toEqual(['SIGKILL']);
+    manager.clock.advance(500);
+    expect(child.signals).toEqual(['SIGKILL']);
+    for (const one of manager.children) one.exit({ signal: 'SIGKILL' });
+    expect(manager.over).toBe(1);
+    expect(manager.clock.pending).toBe(0);
+  });
+
+  it('may come from a job that settles: bail after so many failures', () => {
+    const manager = new FakeManager(list(100), { batchSize: 10, bail: { count: 2 } });
+    const child = manager.child(0).getReady();
+    child.fail(new Error('no'), undefined, 0);
+    expect(child.told).toEqual(['begin']);
+    child.fail(new Error('no'), undefined, 1);
+    expect(child.told).toEqual(['begin', 'finish']);
+    child.complete(undefined, { from: 2, count: 1, returned: 7 });
+    child.exit();
+    expect([manager.completed, manager.failed.length, manager.over]).toEqual([[2], 2, 1]);
+  });
+
+  it('may come from a share of failures, from a hundred settled on', () => {
+    const manager = new FakeManager(list(1000), { batchSize: 99, bail: { share: 0.02 } });
+    const child = manager.child(0).getReady();
+    child.fail(new Error('no'), undefined, 0);
+    child.fail(new Error('no'), undefined, 1);
+    child.complete(undefined, { from: 2, count: 97 });
+    expect(child.told).toEqual(['begin']);
+    manager.clock.flush();
+    child.fail(new Error('no'));
+    expect(child.told).toEqual(['begin', 'finish']);
+  });
+
+  it('may come in the middle of handing out, when a job can not be sent', () => {
+    const manager = new FakeManager([() => {}, 1, 2], { batchSize: 3, bail: { count: 1 } });
+    const child = manager.child(0).getReady();
+    expect(child.batches).toEqual([]);
+    expect(child.told).toEqual(['begin', 'finish']);
+    child.exit();
+    expect(manager.over).toBe(1);
+  });
+
+  it('comes when the list throws while it is pulled', () => {
+    function* broken() {
+      yield 1;
+      yield 2;
+      throw new Error('torn');
+    }
+    const manager = new FakeManager(broken(), { batchSize: 1 });
+    const child = manager.child(0).getReady();
+    child.complete();
+    manager.clock.flush();
+    expect(manager.errors).toMatchObject([{ message: 'torn' }]);
+    expect(child.told).toEqual(['begin', 'finish']);
+    child.exit();
+    expect(manager.over).toBe(1);
+  });
+});
