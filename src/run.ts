@@ -221,10 +221,8 @@ export class Run {
     const admit =
       journal === undefined ? undefined : (index: number, job: unknown) => this.admit(journal, index, job);
     this.scheduler = new Scheduler(
-      source,
-      pool,
+      { source, pool, clock: this.clock, admit },
       { ...options, workers: size },
-      this.clock,
       {
         settled: (settlements) => this.settled(settlements),
         retry: (error, about) => {
@@ -238,7 +236,6 @@ export class Run {
         },
         over: () => this.ended?.(),
       },
-      admit,
     );
     this.scheduler.hold(this.holders.size > 0);
     this.scheduler.step();

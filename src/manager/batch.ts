@@ -50,7 +50,7 @@ export class Batch {
   }
 
   indexAt(position: number): number {
-    return this.parcel.indices?.[position] ?? this.parcel.first + position;
+    return indexIn(this.parcel, position);
   }
 
   jobAt(position: number): unknown {
@@ -104,6 +104,16 @@ export function sliceParcel(parcel: Parcel, from: number, to: number): Parcel {
   if (parcel.indices === undefined) return { first: parcel.first + from, jobs };
   const indices = parcel.indices.slice(from, to);
   return { first: indices[0] ?? parcel.first, jobs, indices };
+}
+
+/** The jobs of a parcel at these positions. */
+export function pickParcel(parcel: Parcel, positions: readonly number[]): Parcel {
+  const indices = positions.map((at) => indexIn(parcel, at));
+  return { first: indices[0] ?? parcel.first, jobs: positions.map((at) => parcel.jobs[at]), indices };
+}
+
+function indexIn({ first, indices }: Parcel, position: number): number {
+  return indices?.[position] ?? first + position;
 }
 
 /** What a batch's size depends on besides what was measured. */

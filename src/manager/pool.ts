@@ -61,16 +61,27 @@ export class Pool {
     return living;
   }
 
+  /** Jobs on their way to a worker or in it. */
+  get held(): number {
+    let held = 0;
+    for (const worker of this.workers) held += worker.held;
+    return held;
+  }
+
   /** Forks until `count` workers live, as far as the pool's size and the breaker allow. */
   ensure(count: number): void {
     if (this.closed || this.broken || this.forkTimer !== undefined) return;
     for (let living = this.living; living < Math.min(count, this.options.size); living += 1) this.fork();
   }
 
-  /** No more forks. */
-  close(): void {
+  /** No more forks, and everybody leaves: at once for `aborted`, otherwise after `workerFinish`. */
+  close(reason: ExitReason): void {
     this.closed = true;
     this.options.clock.clear(this.forkTimer);
+    for (const worker of this.workers) {
+      if (reason === 'aborted') worker.abort();
+      else worker.finish(reason);
+    }
   }
 
   private get broken(): boolean {

@@ -137,9 +137,17 @@ export class Worker {
     if (this._state === 'waiting') this.begin(id);
   }
 
-  /** Hands it a batch. The caller has checked that it is `ready`. */
-  give(batch: Batch, message: Omit<Extract<ManagerMessage, { type: 'jobs' }>, 'brand' | 'type'>): void {
+  /**
+   * Hands it a batch. The caller has checked that it is `ready`.
+   * @param alone whether it gets nothing beside it
+   */
+  give(
+    batch: Batch,
+    message: Omit<Extract<ManagerMessage, { type: 'jobs' }>, 'brand' | 'type'>,
+    alone: boolean,
+  ): void {
     this.batches.push(batch);
+    this.alone = alone;
     this.given += message.count;
     this.lastSize = message.count;
     this.child.send({ brand: BRAND, type: 'jobs', ...message });
@@ -367,5 +375,6 @@ export class Worker {
     this._state = 'exited';
     for (const timer of [this.startupTimer, this.killTimer, this.deadlineTimer]) this.clock.clear(timer);
     this.events.exited(this);
+    this.batches = [];
   }
 }

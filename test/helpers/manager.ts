@@ -109,7 +109,8 @@ export class FakeManager {
         this.over += 1;
       },
     };
-    return new Scheduler(this.source, this.pool, options, this.clock, events, options.admit);
+    const { source, pool, clock } = this;
+    return new Scheduler({ source, pool, clock, admit: options.admit }, options, events);
   }
 
   private conclude(settlements: readonly Settlement[], bail: ManagerOptions['bail']): void {

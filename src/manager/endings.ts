@@ -1,0 +1,129 @@
+import type { Clock } from '../clock.js';
+import type { Parcel } from './batch.js';
+import type { Held } from './crash.js';
+import type { Queue } from './queue.js';
+import type { RetryPolicy } from './retry.js';
+import type { FailedJob, Settlement } from './tally.js';
+import type { OrderWindow } from './window.js';
+
+/**
+ * What an attempt's end means for its job: settled, or run again.
+ *
+ * `settle` is the one door through which every job's one ending goes. Until `close` a job may also go back to the queue;
+ * afterwards what would have run again is left as it is, neither completed nor failed. `closed` is written by `close`
+ * alone.
+ */
+
+/** What is told of endings. */
+export interface EndingEvents {
+  /** Jobs that have settled, in one go: whoever records them does so before anybody is told. */
+  settled(settlements: readonly Settlement[]): void;
+  /** A charged attempt has failed and its job will be run again. */
+  retry(error: unknown, about: RetryNotice): void;
+}
+
+/** A job that will be run again after `delay` milliseconds. */
+export interface RetryNotice {
+  readonly index: number;
+  readonly job: unknown;
+  readonly id: number;
+  readonly attempt: number;
+  readonly delay: number;
+}
+
+/** One attempt that has ended, by whom and when. */
+export interface Attempt {
+  readonly index: number;
+  readonly job: unknown;
+  readonly id: number;
+  readonly attempt: number;
+  /** Epoch milliseconds. */
+  readonly startedAt: number;
+  /** Milliseconds. */
+  readonly duration: number;
+}
+
+/** What endings write to. */
+export interface EndingParts {
+  readonly queue: Queue;
+  readonly retries: RetryPolicy;
+  readonly window: OrderWindow | undefined;
+  readonly clock: Clock;
+}
+
+export class Endings {
+  private _closed = false;
+
+  constructor(
+    private readonly parts: EndingParts,
+    private readonly events: EndingEvents,
+  ) {}
+
+  /** Whether the run ends early: nothing is run again. */
+  get closed(): boolean {
+    return this._closed;
+  }
+
+  close(): void {
+    this._closed = true;
+    this.parts.queue.clear();
+  }
+
+  /** The one door: every job's one ending goes through here. */
+  settle(settlements: readonly Settlement[]): void {
+    if (settlements.length === 0) return;
+    const { retries, window } = this.parts;
+    for (const { index } of settlements) {
+      retries.settled(index);
+      window?.settled(index);
+    }
+    this.events.settled(settlements);
+  }
+
+  /** An attempt that threw or timed out: charged. @returns the job's end, if this was it */
+  failed(attempt: Attempt, error: unknown): FailedJob | undefined {
+    const { queue, retries, clock } = this.parts;
+    const verdict = retries.failed(attempt.index, error);
+    if (!verdict.again) return failure(attempt, verdict.error);
+    if (this._closed) return undefined;
+    const { index, job } = attempt;
+    queue.addRetry({ index, job }, clock.now() + verdict.delay);
+    this.announce(attempt, error, verdict.delay);
+    return undefined;
+  }
+
+  /**
+   * An attempt that killed its worker: charged, and run again alone.
+   * @returns the job's end, if this was it
+   */
+  crashed(attempt: Attempt, error: unknown, needsFreshWorker: boolean): FailedJob | undefined {
+    const { index, job } = attempt;
+    if (!this.parts.retries.crashed(index, error).again) return failure(attempt, error);
+    if (this._closed) return undefined;
+    this.announce(attempt, error, 0);
+    this.parts.queue.addSuspect({ index, job, needsFreshWorker });
+    return undefined;
+  }
+
+  /** An attempt that may have killed its worker: run again alone, uncharged. */
+  suspected({ batch, position }: Held, needsFreshWorker: boolean): void {
+    if (this._closed) return;
+    const index = batch.indexAt(position);
+    this.parts.queue.addSuspect({ index, job: batch.jobAt(position), needsFreshWorker });
+  }
+
+  /** Jobs that were not begun, or whose worker had to go for another's sake: run again, uncharged. */
+  putBack(parcel: Parcel): void {
+    if (!this._closed) this.parts.queue.giveBack(parcel);
+  }
+
+  private announce({ index, job, id, attempt }: Attempt, error: unknown, delay: number): void {
+    this.events.retry(error, { index, job, id, attempt, delay });
+  }
+}
+
+/** The end of a job whose last attempt this was. */
+export function failure(last: Attempt, error: unknown): FailedJob {
+  const { index, job, id, attempt, startedAt, duration } = last;
+  return { index, job, id, attempts: attempt, error, startedAt, duration };
+}

@@ -1,0 +1,148 @@
+import type { Clock } from '../clock.js';
+import { encodeColumn, encodedSize } from '../codec.js';
+import type { SerializationError } from '../errors.js';
+import { indexAt } from '../protocol.js';
+import type { BatchSizer, Parcel } from './batch.js';
+import { Batch, pickParcel, TARGET_MS } from './batch.js';
+import type { Endings } from './endings.js';
+import { failure } from './endings.js';
+import type { Pool } from './pool.js';
+import type { Queue } from './queue.js';
+import type { RetryPolicy } from './retry.js';
+import type { OrderWindow } from './window.js';
+import type { Worker } from './worker.js';
+
+/**
+ * Which ready worker gets which jobs. Synchronous: nothing can happen between taking a job and giving it, but for what
+ * taking it runs (the user's list, the journal) and what refusing it tells: either may end the run, and is asked about
+ * after.
+ */
+
+/** What handing out works with. */
+export interface HandOutParts {
+  readonly queue: Queue;
+  readonly pool: Pool;
+  readonly sizer: BatchSizer;
+  readonly retries: RetryPolicy;
+  readonly window: OrderWindow | undefined;
+  readonly endings: Endings;
+  readonly clock: Clock;
+  readonly workers: number;
+  readonly concurrency: number;
+  readonly maxJobsPerWorker: number | undefined;
+  /** Asks to be run once more: a worker was to get jobs, and none of them could be sent. */
+  readonly again: () => void;
+}
+
+/** A job of a parcel that can't be sent. */
+interface Refused {
+  readonly position: number;
+  readonly error: SerializationError;
+}
+
+export class HandOut {
+  /** The number of the next batch. */
+  private seq = 0;
+
+  constructor(private readonly parts: HandOutParts) {}
+
+  /** Gives out all that can be given now. @param now the clock's milliseconds */
+  run(now: number): void {
+    const { queue, pool, window, workers } = this.parts;
+    // 1. Suspects, each alone on a worker that holds nothing. While one waits for its worker nothing else goes out.
+    this.giveSuspects();
+    if (queue.suspect === undefined) {
+      // 2. Jobs for those without any, then a second batch for the others, which hides the way of the first.
+      for (const worker of pool.workers) if (worker.batches.length === 0) this.feed(worker, now);
+      for (const worker of pool.workers) if (worker.batches.length > 0) this.feed(worker, now);
+    }
+    // 3. Where not all workers live: whether there are jobs that need them.
+    if (pool.living < workers) queue.lookAhead(workers - pool.held, window?.limit);
+  }
+
+  private giveSuspects(): void {
+    const { queue, pool } = this.parts;
+    for (let suspect = queue.suspect; suspect !== undefined; suspect = queue.suspect) {
+      const idle = [...pool.workers].filter(
+        ({ state, batches }) => state === 'ready' && batches.length === 0,
+      );
+      const fresh = suspect.needsFreshWorker;
+      const worker = fresh ? idle.find(({ given }) => given === 0) : idle[0];
+      if (worker === undefined) {
+        if (fresh && !this.freshComing()) idle[0]?.finish('recycled');
+        return;
+      }
+      queue.takeSuspect();
+      this.give(worker, { first: suspect.index, jobs: [suspect.job] }, true);
+    }
+  }
+
+  private freshComing(): boolean {
+    for (const worker of this.parts.pool.workers) if (worker.living && worker.given === 0) return true;
+    return false;
+  }
+
+  private feed(worker: Worker, now: number): void {
+    if (worker.state !== 'ready' || worker.alone) return;
+    const { queue, sizer, window, endings, concurrency, maxJobsPerWorker } = this.parts;
+    const held = worker.held;
+    if (worker.batches.length >= 2 && held >= concurrency) return;
+    const quota = (maxJobsPerWorker ?? Number.POSITIVE_INFINITY) - worker.given;
+    const size = sizer.size({ last: worker.lastSize, remaining: queue.remaining, held });
+    const count = Math.min(size, quota);
+    if (count <= 0) return;
+    const parcel = queue.take(count, now, window?.limit);
+    if (parcel === undefined || endings.closed) return;
+    this.give(worker, parcel, false);
+  }
+
+  /** @param alone whether nothing else may run beside it */
+  private give(worker: Worker, parcel: Parcel, alone: boolean): void {
+    const refused: Refused[] = [];
+    const jobs = encodeColumn(
+      parcel.jobs,
+      (position, error) => refused.push({ position, error }),
+      (position) => `job ${indexAt(parcel, position)}`,
+    );
+    if (refused.length > 0) {
+      this.refuse(worker, parcel, refused);
+      return;
+    }
+    const { sizer, retries } = this.parts;
+    const count = parcel.jobs.length;
+    sizer.observeBytes(count, encodedSize(jobs));
+    const attempts = retries.pristine
+      ? undefined
+      : parcel.jobs.map((_, at) => retries.attempt(indexAt(parcel, at)));
+    const batch = new Batch(this.seq++, parcel, attempts);
+    const { first, indices } = parcel;
+    const message = {
+      batch: batch.seq,
+      first,
+      ...(indices === undefined ? {} : { indices }),
+      ...(attempts === undefined ? {} : { attempts }),
+      jobs,
+      count,
+      budget: 2 * TARGET_MS,
+    };
+    worker.give(batch, message, alone);
+  }
+
+  /** Jobs that can't be sent fail; their neighbours go out without them. */
+  private refuse(worker: Worker, parcel: Parcel, refused: readonly Refused[]): void {
+    const { retries, endings, clock, again } = this.parts;
+    const startedAt = clock.epoch();
+    endings.settle(
+      refused.map(({ position, error }) => {
+        const index = indexAt(parcel, position);
+        const about = { index, job: parcel.jobs[position], id: worker.id ?? 0 };
+        return failure({ ...about, attempt: retries.attempt(index), startedAt, duration: 0 }, error);
+      }),
+    );
+    if (endings.closed) return;
+    const bad = new Set(refused.map(({ position }) => position));
+    const good = parcel.jobs.map((_, at) => at).filter((at) => !bad.has(at));
+    if (good.length === 0) again();
+    else this.give(worker, pickParcel(parcel, good), false);
+  }
+}

@@ -1,0 +1,122 @@
+import type { Clock } from '../clock.js';
+import { decodeColumn, encodedSize } from '../codec.js';
+import { errorFromWire } from '../error-wire.js';
+import { SerializationError, timeoutError } from '../errors.js';
+import type { FailedAttempt, ResultsMessage } from '../protocol.js';
+import type { Batch, BatchSizer } from './batch.js';
+import type { Attempt, Endings } from './endings.js';
+import { failure } from './endings.js';
+import type { FailedJob, Settlement } from './tally.js';
+import type { Worker } from './worker.js';
+
+/**
+ * What a worker's report comes to: for each of its jobs that is still open an ending, and what it cost to the sizer.
+ * A job counts once, whatever is said about it how often: a batch knows which of its jobs were reported.
+ */
+export class Reports {
+  constructor(
+    private readonly parts: {
+      readonly endings: Endings;
+      readonly sizer: BatchSizer;
+      readonly clock: Clock;
+      readonly timeout: number | undefined;
+    },
+  ) {}
+
+  /** @param batch one that the worker holds */
+  take(worker: Worker, batch: Batch, message: ResultsMessage): void {
+    if (message.undecodable === true) this.notBegun(worker, batch);
+    else this.settle(worker, batch, message);
+    if (message.returned !== undefined) this.parts.endings.putBack(batch.giveBack(message.returned));
+  }
+
+  private settle(worker: Worker, batch: Batch, message: ResultsMessage): void {
+    const { durations, count } = message;
+    const { values, failed } = read(batch, message);
+    this.noteLate(worker, batch, failed);
+    const id = worker.id ?? 0;
+    const settlements: Settlement[] = [];
+    let next = message.startedAt;
+    let total = 0;
+    let longest = 0;
+    for (let at = 0; at < count; at += 1) {
+      const position = message.positions?.[at] ?? message.from + at;
+      const duration = typeof durations === 'number' ? durations : (durations[at] ?? 0);
+      const startedAt = message.starts?.[at] ?? next;
+      next += duration;
+      total += duration;
+      if (duration > longest) longest = duration;
+      if (!batch.report(position)) continue;
+      const index = batch.indexAt(position);
+      const job = batch.jobAt(position);
+      const attempt = batch.attemptAt(position);
+      const fault = failed.size === 0 ? undefined : failed.get(position);
+      if (fault === undefined) {
+        const result = values[at];
+        settlements.push({ index, job, result, id, attempt, startedAt, duration, done: 0, total: undefined });
+      } else {
+        const ended = this.end({ index, job, id, attempt, startedAt, duration }, fault);
+        if (ended !== undefined) settlements.push(ended);
+      }
+    }
+    this.parts.sizer.observe(count, total, longest);
+    this.parts.sizer.observeBytes(count, encodedSize(message.values));
+    this.parts.endings.settle(settlements);
+  }
+
+  /** An attempt that did not complete: what was refused would be refused again. */
+  private end(attempt: Attempt, { kind, error: wire }: FailedAttempt): FailedJob | undefined {
+    const error = wire instanceof Error ? wire : errorFromWire(wire);
+    return kind === 'refused' ? failure(attempt, error) : this.parts.endings.failed(attempt, error);
+  }
+
+  /** A result that comes after its worker was killed for it is too late: the attempt has timed out either way. */
+  private noteLate(worker: Worker, batch: Batch, failed: Map<number, FailedAttempt>): void {
+    for (const { batch: late, position } of worker.overdue) {
+      const error = timeoutError(this.parts.timeout ?? 0);
+      if (late === batch) failed.set(position, { position, kind: 'timeout', error });
+    }
+  }
+
+  /** A batch that the child could not decode: each of its jobs runs alone, and the guilty one fails. */
+  private notBegun(worker: Worker, batch: Batch): void {
+    const { endings, clock } = this.parts;
+    const positions = batch.unreported().filter((position) => batch.report(position));
+    if (batch.parcel.jobs.length > 1) {
+      for (const position of positions) endings.suspected({ batch, position }, false);
+      return;
+    }
+    endings.settle(
+      positions.map((position) => {
+        const index = batch.indexAt(position);
+        const about = { index, job: batch.jobAt(position), id: worker.id ?? 0 };
+        const attempt = batch.attemptAt(position);
+        const error = new SerializationError(
+          `Cannot send job ${index}: it is nested too deeply to be received`,
+        );
+        return failure({ ...about, attempt, startedAt: clock.epoch(), duration: 0 }, error);
+      }),
+    );
+  }
+}
+
+/** The values of a report, and what failed in it, by position; a result that can't be read here is its job's failure. */
+function read(
+  batch: Batch,
+  message: ResultsMessage,
+): { values: readonly unknown[]; failed: Map<number, FailedAttempt> } {
+  const failed = new Map<number, FailedAttempt>();
+  for (const attempt of message.failed ?? []) failed.set(attempt.position, attempt);
+  const positionOf = (at: number): number => message.positions?.[at] ?? message.from + at;
+  const refuse = (at: number, error: unknown): void => {
+    const position = positionOf(at);
+    if (!failed.has(position)) failed.set(position, { position, kind: 'refused', error });
+  };
+  const nameOf = (at: number): string => `the result of job ${batch.indexAt(positionOf(at))}`;
+  try {
+    return { values: decodeColumn(message.values, refuse, nameOf), failed };
+  } catch (error) {
+    for (let at = 0; at < message.count; at += 1) refuse(at, error);
+    return { values: [], failed };
+  }
+}
