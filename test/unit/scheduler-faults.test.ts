@@ -92,12 +92,12 @@ describe('a worker that dies', () => {
     one.complete();
     manager.clock.flush();
     expect(indicesOf(one.lastBatch)).toEqual([1]);
-    one.say({ type: 'uncaught', error: errorToWire(new Error('late')) });
+    one.say({ type: 'uncaught', error: errorToWire(new Error('late')), running: [1] });
     one.exit({ code: 1 });
     expect(manager.failed).toEqual([]);
     two.getReady();
     expect(indicesOf(two.lastBatch)).toEqual([1]);
-    two.say({ type: 'uncaught', error: errorToWire(new Error('mine')) });
+    two.say({ type: 'uncaught', error: errorToWire(new Error('mine')), running: [1] });
     two.exit({ code: 1 });
     expect(manager.failed).toMatchObject([{ index: 1, error: { cause: { message: 'mine' } } }]);
   });
@@ -108,7 +108,7 @@ describe('a worker that dies', () => {
     one.complete();
     manager.clock.flush();
     expect(indicesOf(one.lastBatch)).toEqual([2]);
-    one.say({ type: 'uncaught', error: errorToWire(new Error('late')) });
+    one.say({ type: 'uncaught', error: errorToWire(new Error('late')), running: [2] });
     one.exit({ code: 1 });
     const third = manager.child(2);
     third.exit({ code: 1 });
