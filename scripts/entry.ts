@@ -6,6 +6,7 @@ import * as clock from '../src/clock.js';
 import * as codec from '../src/codec.js';
 import * as errorWire from '../src/error-wire.js';
 import * as errors from '../src/errors.js';
+import * as inside from '../src/inside.js';
 import * as protocol from '../src/protocol.js';
 import * as registry from '../src/registry.js';
 import * as spec from '../src/spec.js';
@@ -17,6 +18,7 @@ export const shared = {
   clock,
   codec,
   errors,
+  inside,
   protocol,
   registry,
   spec,

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { callerFile, moduleNamed, moduleOfCaller } from './call-site.js';
 import { systemClock } from './clock.js';
 import { OptionError, SpecError, ThreadFactoryError } from './errors.js';
+import { isInside } from './inside.js';
 import { iterate } from './iteration.js';
 import { openJournal } from './journal.js';
 import type { ResolvedOptions, ThreadFactoryOptions } from './options.js';
@@ -83,7 +84,6 @@ export class ThreadFactory<
   #stopping = false;
   /** Whether a listener was told why the last run failed. */
   #told = false;
-  readonly #late: boolean;
 
   /**
    * @param spec the functions; or the path or `file:` URL of a module that exports them
@@ -123,7 +123,6 @@ export class ThreadFactory<
       this.#factory = nextOrdinal(this.#module.id);
       workerSide()?.constructed(this.#module.id, this.#factory, this.#spec);
     }
-    this.#late = workerSide()?.insideJob() === true;
   }
 
   /**
@@ -134,25 +133,10 @@ export class ThreadFactory<
    * it never settles.
    */
   start(input?: unknown): Promise<Summary<Job, Awaited<Result>, Value>> {
-    const worker = workerSide();
+    if (isInside('job')) return Promise.reject(nested());
     if (isWorker()) {
-      if (this.#late || worker?.insideJob() === true) {
-        return Promise.reject(
-          new SpecError(
-            'A factory can not be started from inside a job: workers fork no workers of their own. List more jobs in `manager` instead.',
-          ),
-        );
-      }
-      worker?.started();
+      workerSide()?.started(this.#module.id, this.#factory);
       return new Promise(() => {});
-    }
-    if (this.#running !== undefined) {
-      return Promise.reject(
-        new ThreadFactoryError(
-          'This factory is running. Wait for start() to settle before the next start().',
-          { code: 'ERR_RUNNING' },
-        ),
-      );
     }
     const running = this.#go(input, false, () => {});
     const visible = running.then((summary) => summary);
@@ -165,8 +149,9 @@ export class ThreadFactory<
 
   /** Starts a run and yields completed jobs as they come, or in job order with `ordered: true`. */
   [Symbol.asyncIterator](): AsyncIterableIterator<Completed<Job, Awaited<Result>>> {
+    if (isInside('job')) throw nested();
     if (isWorker()) {
-      workerSide()?.started();
+      workerSide()?.started(this.#module.id, this.#factory);
       const never = (): Promise<never> => new Promise(() => {});
       return { next: never, return: never, [Symbol.asyncIterator]: () => this[Symbol.asyncIterator]() };
     }
@@ -202,6 +187,8 @@ export class ThreadFactory<
     // A run that is about to begin ends before it does.
     this.#stopping = true;
     this.#run?.stop('stop');
+    // What the run waits for can't wait for the run: `managerFinish`, and a job where they run in this process.
+    if (isInside('job') || (this.#run !== undefined && isInside(this.#run))) return;
     await this.#running.catch(() => {});
   }
 
@@ -224,6 +211,14 @@ export class ThreadFactory<
   }
 
   #go(input: unknown, iterated: boolean, sink: (job: object, failed: boolean) => void): Promise<unknown> {
+    if (this.#running !== undefined) {
+      return Promise.reject(
+        new ThreadFactoryError(
+          'This factory is running. Wait for start() to settle, or the iteration to end, before the next run.',
+          { code: 'ERR_RUNNING' },
+        ),
+      );
+    }
     this.#stopping = false;
     this.#told = false;
     const running = this.#begin(input, iterated, sink).finally(() => {
@@ -313,6 +308,12 @@ export class ThreadFactory<
       throw error;
     }
   }
+}
+
+function nested(): SpecError {
+  return new SpecError(
+    'A factory can not be started from inside a job: workers fork no workers of their own. List more jobs in `manager` instead.',
+  );
 }
 
 /** The module option names a module that constructs this factory when it runs: loaded as its format asks. */

@@ -1,5 +1,6 @@
 import { Runner } from './child/runner.js';
 import type { Clock } from './clock.js';
+import { runInside, runOutside } from './inside.js';
 import type { Child, SpawnChild } from './manager/child.js';
 import type { ChildMessage } from './protocol.js';
 import { BRAND } from './protocol.js';
@@ -19,14 +20,15 @@ export function inlineSpawner(
     let gone = false;
     const send = (message: ChildMessage): undefined => {
       clock.soon(() => {
-        if (!gone) events.message(message);
+        // Sent from within a job: what listeners do is no part of it.
+        if (!gone) runOutside(() => events.message(message));
       });
     };
     const end = (): void => {
       clock.soon(() => {
         if (gone) return;
         gone = true;
-        events.exited({ code: 0, signal: null });
+        runOutside(() => events.exited({ code: 0, signal: null }));
       });
     };
     const runner = new Runner(
@@ -46,9 +48,9 @@ export function inlineSpawner(
       kill: end,
       send(message) {
         clock.soon(() => {
-          if (message.type === 'begin') void runner.begin(message.id);
-          else if (message.type === 'jobs') runner.accept(message);
-          else if (message.type === 'finish') void runner.finish().then(end);
+          if (message.type === 'begin') void runInside('job', () => runner.begin(message.id));
+          else if (message.type === 'jobs') runInside('job', () => runner.accept(message));
+          else if (message.type === 'finish') void runInside('job', () => runner.finish()).then(end);
           else if (message.type === 'abort') {
             void runner.abort(new Error('The run was aborted'));
             end();

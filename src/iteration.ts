@@ -21,6 +21,8 @@ export async function* iterate<Item>(iteration: Iteration<Item>): AsyncGenerator
   let ready: Item[] = [];
   let waiting = new Map<number, Item | undefined>();
   let next = 0;
+  /** How many of `ready` the consumer has had. */
+  let at = 0;
   let wake: (() => void) | undefined;
   let over = false;
   let held = false;
@@ -35,7 +37,7 @@ export async function* iterate<Item>(iteration: Iteration<Item>): AsyncGenerator
         if (item !== undefined) ready.push(item);
       }
     }
-    if (!held && ready.length >= HIGH_WATER) {
+    if (!held && ready.length - at >= HIGH_WATER) {
       held = true;
       iteration.hold(true);
     }
@@ -53,9 +55,15 @@ export async function* iterate<Item>(iteration: Iteration<Item>): AsyncGenerator
   });
   ended.catch(() => {});
   try {
-    for (let at = 0; ; ) {
+    for (;;) {
       if (at < ready.length) {
-        yield ready[at++] as Item;
+        const item = ready[at++] as Item;
+        // A consumer that never catches up must not keep all that it had.
+        if (at >= HIGH_WATER) {
+          ready = ready.slice(at);
+          at = 0;
+        }
+        yield item;
         if (held && ready.length - at <= LOW_WATER) {
           held = false;
           iteration.hold(false);

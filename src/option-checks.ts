@@ -13,11 +13,13 @@ export function expected(name: string, what: string, value: unknown, got = descr
   return new OptionError(`Expected \`${name}\` to be ${what}, got ${got}`);
 }
 
-/** A whole number, `min` or greater. */
-export function wholeNumber(min: number): Check<number> {
+/** A whole number, `min` or greater, and at most `max`. */
+export function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER): Check<number> {
+  const what = max === Number.MAX_SAFE_INTEGER ? `${min} or greater` : `from ${min} to ${max}`;
   return (value, name) => {
-    if (Number.isSafeInteger(value) && typeof value === 'number' && value >= min) return value;
-    throw expected(name, `a whole number, ${min} or greater`, value);
+    if (Number.isSafeInteger(value) && typeof value === 'number' && value >= min && value <= max)
+      return value;
+    throw expected(name, `a whole number, ${what}`, value);
   };
 }
 

@@ -48,7 +48,8 @@ export interface ThreadFactoryOptions<Job = unknown, _Result = unknown> {
    */
   workers?: number | undefined;
   /**
-   * Jobs a worker runs at once (for jobs that wait on I/O): a whole number, 1 or greater.
+   * Jobs a worker runs at once (for jobs that wait on I/O): a whole number from 1 to 65 536. So many are also read
+   * ahead from a lazy list.
    * @default 1
    */
   concurrency?: number | undefined;
@@ -217,6 +218,9 @@ export interface ResolvedOptions {
   readonly engine: unknown;
 }
 
+/** Jobs that one process can sensibly have open at once. */
+const MAX_CONCURRENCY = 65_536;
+
 // An object, so that the compiler sees to it that no option is forgotten.
 const KNOWN: Readonly<Record<keyof ThreadFactoryOptions, true>> = {
   workers: true,
@@ -267,7 +271,7 @@ export function resolveOptions(options: unknown): ResolvedOptions {
   };
   return {
     workers: take('workers', wholeNumber(0)) ?? defaultWorkers(),
-    concurrency: take('concurrency', wholeNumber(1)) ?? 1,
+    concurrency: take('concurrency', wholeNumber(1, MAX_CONCURRENCY)) ?? 1,
     batchSize: take('batchSize', batchSize) ?? 'auto',
     retries: take('retries', retries) ?? retries(0, 'retries'),
     crashRetries: take('crashRetries', wholeNumber(0)) ?? 2,

@@ -32,6 +32,8 @@ export interface InitMessage {
   readonly type: 'init';
   readonly module: ModuleRef;
   readonly factory: FactoryRef;
+  /** The texts of its functions: another factory may have its number where construction depends on a condition. */
+  readonly texts: readonly string[];
   /** The manager's pid: a child whose parent is another process was orphaned before it could listen. */
   readonly managerPid: number;
   /** Whether the child has to watch its parent itself (no parent-death signal from the kernel). */

@@ -15,9 +15,7 @@ export interface WorkerSide {
   /** A factory was constructed. */
   constructed(module: string, ordinal: FactoryRef, spec: CheckedSpec): void;
   /** A factory was started: its module may never finish evaluating. */
-  started(): void;
-  /** Whether the caller is a job, or something that a job called. */
-  insideJob(): boolean;
+  started(module: string, ordinal: FactoryRef): void;
 }
 
 interface VersionState {

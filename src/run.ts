@@ -3,6 +3,7 @@ import { systemClock } from './clock.js';
 import { errorFromWire } from './error-wire.js';
 import { childEnvironment, childFlags } from './flags.js';
 import { inlineSpawner } from './inline.js';
+import { runInside } from './inside.js';
 import type { Journal } from './journal.js';
 import type { SpawnChild } from './manager/child.js';
 import { crashError } from './manager/crash.js';
@@ -21,6 +22,7 @@ import type { FactoryRef, ModuleRef } from './protocol.js';
 import type { Snapshot } from './snapshot.js';
 import { takeSnapshot } from './snapshot.js';
 import type { CheckedSpec, Summary } from './spec.js';
+import { textsOf } from './spec.js';
 
 /**
  * One run, from `manager()` to the summary: wires the manager's rooms and keeps what the run has come to.
@@ -57,6 +59,9 @@ export interface RunOptions {
   readonly drawn: () => boolean;
 }
 
+/** Jobs of a lazy list that are looked at before anything is forked, at most. */
+const PEEK = 1024;
+
 export class Run {
   readonly startedAt = systemClock.epoch();
   private readonly clock: Clock = systemClock;
@@ -69,6 +74,8 @@ export class Run {
   private stopped: Summary['stopped'] = false;
   private failure: { readonly error: unknown } | undefined;
   private abortReason: { readonly value: unknown } | undefined;
+  /** Whether all workers have gone: nothing is left to stop. */
+  private finishing = false;
   private ended: (() => void) | undefined;
   private readonly end: Promise<void>;
   /** Who wants nothing more handed out for now. */
@@ -131,7 +138,7 @@ export class Run {
 
   /** Ends it early and politely. */
   stop(reason: Exclude<Summary['stopped'], false>): void {
-    if (this.stopped !== false) return;
+    if (this.stopped !== false || this.finishing) return;
     this.stopped = reason;
     this.halt('stopped');
   }
@@ -194,7 +201,7 @@ export class Run {
     const source = createSource(
       list,
       { available: () => this.scheduler?.poke(), failed: (error) => this.fail(error) },
-      size,
+      Math.min(size, PEEK),
     );
     this.source = source;
     if (this.failure !== undefined) return;
@@ -264,7 +271,15 @@ export class Run {
     if (options.workers === 0) return inlineSpawner(spec, { concurrency, timeout, clock: this.clock });
     return forker({
       bootstrap: BOOTSTRAP,
-      init: { module, factory, concurrency, timeout, startupTimeout, maxMemory: options.maxMemoryPerWorker },
+      init: {
+        module,
+        factory,
+        texts: textsOf(spec),
+        concurrency,
+        timeout,
+        startupTimeout,
+        maxMemory: options.maxMemoryPerWorker,
+      },
       execPath: options.execPath,
       execArgv: childFlags(options.execArgv ?? process.execArgv),
       env: childEnvironment(options.env ?? process.env),
@@ -361,12 +376,13 @@ export class Run {
   // ---- the end ---------------------------------------------------------------------------------------------------
 
   private async finish(): Promise<Summary> {
+    this.finishing = true;
     const { managerFinish } = this.setup.spec;
     const settledAll = this.stopped === false && this.abortReason === undefined && this.failure === undefined;
     let value: unknown;
     if (settledAll && managerFinish !== undefined) {
       try {
-        value = await managerFinish(this.summary(undefined));
+        value = await runInside(this, () => managerFinish(this.summary(undefined)));
       } catch (error) {
         this.fail(error);
       }

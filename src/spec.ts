@@ -142,7 +142,7 @@ export function checkSpec(spec: unknown, source = 'The spec', needsManager = tru
     );
   }
   return {
-    manager: (given.manager ?? (() => [])) as CheckedSpec['manager'],
+    manager: (given.manager ?? noJobs) as CheckedSpec['manager'],
     workerStartup: given.workerStartup as CheckedSpec['workerStartup'],
     workerProcess: workerProcess as CheckedSpec['workerProcess'],
     workerFinish: given.workerFinish as CheckedSpec['workerFinish'],
@@ -162,6 +162,37 @@ export function specOfModule(namespace: unknown, id: string): CheckedSpec {
   // A CommonJS module under `import()` has its exports as `default`; a transpiled one has them one level deeper.
   const found = [outer, inner, inner?.default].find(named);
   return checkSpec(found ?? outer, `The module ${id}`);
+}
+
+/** The functions' own texts, by which a worker recognises the factory that it was forked for. */
+export function textsOf(spec: CheckedSpec): readonly string[] {
+  return Object.values(spec as unknown as Record<string, unknown>)
+    .filter((value) => typeof value === 'function')
+    .map(String);
+}
+
+/**
+ * Whether a spec is certainly not the wanted one, though it has its number: the wanted one's functions stand in the
+ * module as they are, and these are others. Where they don't stand there, the manager's module was transformed (by a
+ * test runner, say), and texts prove nothing.
+ * @param wanted the texts of the wanted spec's functions
+ * @param found the spec that was constructed in its place
+ * @param moduleText reads the module's file
+ */
+export function isAnotherSpec(
+  wanted: readonly string[],
+  found: CheckedSpec,
+  moduleText: () => string,
+): boolean {
+  const texts = new Set(textsOf(found));
+  const foreign = wanted.filter((text) => !texts.has(text));
+  if (foreign.length === 0) return false;
+  const text = moduleText();
+  return foreign.some((one) => text.includes(one));
+}
+
+function noJobs(): [] {
+  return [];
 }
 
 function kindOf(value: unknown): string {

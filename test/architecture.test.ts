@@ -60,10 +60,11 @@ const ROOMS: readonly Room[] = [
   {
     name: 'child',
     files: ['child/'],
-    may: ['node:*', 'protocol', 'errors', 'error-wire', 'codec', 'clock', 'registry', 'spec'],
+    may: ['node:*', 'protocol', 'errors', 'error-wire', 'codec', 'clock', 'inside', 'registry', 'spec'],
   },
   { name: 'values', files: VALUES, may: ['node:util', 'node:v8'] },
   { name: 'clock', files: ['clock'], may: [] },
+  { name: 'inside', files: ['inside'], may: ['node:async_hooks'] },
   { name: 'paths', files: ['paths'], may: ['node:path'] },
   { name: 'options', files: ['options', 'option-checks', 'cpu-quota'], may: ['node:*', 'errors'] },
   {
@@ -84,7 +85,7 @@ const ROOMS: readonly Room[] = [
       'child/load',
       'journal',
       ...VALUES,
-      ...['call-site', 'clock', 'flags', 'options', 'paths', 'protocol', 'registry', 'spec'],
+      ...['call-site', 'clock', 'flags', 'inside', 'options', 'paths', 'protocol', 'registry', 'spec'],
     ],
   },
   {

@@ -1,12 +1,14 @@
 import './compile-cache.js';
+import { readFileSync } from 'node:fs';
 import { systemClock } from '../clock.js';
 import { errorToWire } from '../error-wire.js';
 import { SpecError, ThreadFactoryError } from '../errors.js';
+import { runInside } from '../inside.js';
 import type { ChildMessage, FactoryRef, FatalPhase, InitMessage, ManagerMessage } from '../protocol.js';
 import { BRAND, isBranded } from '../protocol.js';
 import { becomeWorker, constructions, loadedVersions, VERSION } from '../registry.js';
 import type { CheckedSpec } from '../spec.js';
-import { specOfModule } from '../spec.js';
+import { isAnotherSpec, specOfModule } from '../spec.js';
 import { loadModule } from './load.js';
 import { Runner } from './runner.js';
 import { watchParent } from './watchdog.js';
@@ -29,7 +31,12 @@ const microtask = queueMicrotask;
 const parent = process.ppid;
 const emit = process.emit.bind(process) as (...args: unknown[]) => boolean;
 
+/** Milliseconds that a module has to finish evaluating, or to start the wanted factory, once it started another one. */
+const EVALUATION_MS = 1000;
+
 let phase: 'loading' | 'found' | 'loaded' | 'running' | 'leaving' = 'loading';
+/** Whether the module has run to its end: what is constructed later is ready as soon as it is found. */
+let evaluated = false;
 let wanted: { module: string; factory: FactoryRef } | undefined;
 let init: InitMessage | undefined;
 let spec: CheckedSpec | undefined;
@@ -109,7 +116,7 @@ function receive(message: ManagerMessage): void {
       void begin(message.id);
       return;
     case 'jobs':
-      runner?.accept(message);
+      runInside('job', () => runner?.accept(message));
       return;
     case 'finish':
       void finish();
@@ -131,10 +138,11 @@ async function load(message: InitMessage): Promise<void> {
   if (message.watchdog) watchParent(parent);
   process.argv = [...message.argv];
   systemClock.after(message.startupTimeout * 0.9, tooLate).unref();
-  becomeWorker({ constructed, started, insideJob });
+  becomeWorker({ constructed, started });
   try {
     const namespace = await loadModule(message.module);
     if (message.factory === 'exports') found(specOfModule(namespace, message.module.id));
+    evaluated = true;
     announce();
   } catch (error) {
     leaveSaying(error instanceof SpecError ? 'spec' : 'load', error);
@@ -142,8 +150,18 @@ async function load(message: InitMessage): Promise<void> {
 }
 
 function constructed(module: string, ordinal: FactoryRef, checked: CheckedSpec): void {
-  if (wanted === undefined || module !== wanted.module || ordinal !== wanted.factory) return;
+  if (!isWanted(module, ordinal)) return;
+  if (isAnotherSpec(init?.texts ?? [], checked, moduleText)) {
+    leaveSaying('spec', new SpecError(another()));
+    return;
+  }
   found(checked);
+  if (evaluated) systemClock.soon(announce);
+}
+
+function moduleText(): string {
+  const { id = '' } = init?.module ?? {};
+  return readFileSync(id.startsWith('file:') ? new URL(id) : id, 'utf8');
 }
 
 function found(checked: CheckedSpec): void {
@@ -151,9 +169,17 @@ function found(checked: CheckedSpec): void {
   if (phase === 'loading') phase = 'found';
 }
 
-/** Some factory's `start()` was called: a module that awaits it never finishes evaluating. */
-function started(): void {
-  systemClock.soon(announce);
+/**
+ * A factory's `start()` was called: a module that awaits it never finishes evaluating. Where it was another factory's,
+ * nobody can say whether it is awaited: then the module gets its time.
+ */
+function started(module: string, ordinal: FactoryRef): void {
+  if (isWanted(module, ordinal)) systemClock.soon(announce);
+  else systemClock.after(EVALUATION_MS, announce).unref();
+}
+
+function isWanted(module: string, ordinal: FactoryRef): boolean {
+  return module === wanted?.module && ordinal === wanted.factory;
 }
 
 function announce(): void {
@@ -161,16 +187,6 @@ function announce(): void {
   phase = 'loaded';
   process.channel?.ref();
   say({ brand: BRAND, type: 'loaded' });
-}
-
-/** Whether a lane of the runner is among the callers: then it is a job, or something a job called or awaits. */
-function insideJob(): boolean {
-  if (runner === undefined) return false;
-  const { stackTraceLimit } = Error;
-  Error.stackTraceLimit = 100;
-  const stack = new Error('inside').stack ?? '';
-  Error.stackTraceLimit = stackTraceLimit;
-  return stack.split('\n').some((line) => line.includes(__filename) && /\.lane \(/.test(line));
 }
 
 /** The loop has nothing left to do. */
@@ -182,6 +198,16 @@ function drained(): void {
 
 function tooLate(): void {
   if (phase === 'loading') leaveSaying('spec', new SpecError(missing('is still waiting for something')));
+}
+
+function another(): string {
+  const { module, factory } = wanted ?? { module: '?', factory: 0 };
+  return (
+    `The worker loaded ${module}, and factory number ${Number(factory) + 1} that it constructs there is another one than ` +
+    'in the manager: a construction before it depends on a condition that is false in workers. Construct every ' +
+    'factory of the module at its top level, unconditionally; only `factory.start()` may be behind a condition such ' +
+    'as `if (require.main === module)`.'
+  );
 }
 
 /** What the user has to move where. */
@@ -218,14 +244,15 @@ async function begin(id: number): Promise<void> {
     },
   );
   // A startup that throws has been reported; the manager ends us.
-  beginning = runner.begin(id);
+  const running = runner;
+  beginning = runInside('job', () => running.begin(id));
   await beginning;
 }
 
 async function finish(): Promise<void> {
   // Only what has started up has anything to finish; a failed start was reported, and the manager ends us.
   if ((await beginning) === false) return;
-  await runner?.finish();
+  await runInside('job', () => runner?.finish());
   leave();
 }
 

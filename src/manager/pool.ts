@@ -41,7 +41,9 @@ export interface PoolOptions {
 export class Pool {
   /** Everyone whose process has not gone. */
   readonly workers = new Set<Worker>();
+  /** Numbers of those that have gone, and the first that nobody ever had. */
   private readonly freeIds: number[] = [];
+  private freshId = 1;
   private failedStarts = 0;
   private startError: Error | undefined;
   private forkTimer: Timer | undefined;
@@ -50,9 +52,7 @@ export class Pool {
   constructor(
     private readonly options: PoolOptions,
     private readonly events: PoolEvents,
-  ) {
-    for (let id = options.size; id >= 1; id -= 1) this.freeIds.push(id);
-  }
+  ) {}
 
   /** Workers that do or will do jobs. */
   get living(): number {
@@ -106,10 +106,10 @@ export class Pool {
   /** Gives free numbers to those without, the longest waiting first. */
   private number(): void {
     for (const worker of this.workers) {
-      if (this.freeIds.length === 0) return;
       if (worker.id !== undefined || !worker.living) continue;
-      const id = this.freeIds.pop();
-      if (id !== undefined) worker.assign(id);
+      const id = this.freeIds.pop() ?? (this.freshId <= this.options.size ? this.freshId++ : undefined);
+      if (id === undefined) return;
+      worker.assign(id);
     }
   }
 

@@ -158,6 +158,31 @@ describe('a run', () => {
     expect(ran.said).toEqual([{ code: 'ERR_RUNNING' }, [2, 4], [20, 22]]);
   });
 
+  it('runs once, however many iterators were made of it', async () => {
+    const ran = await script(`${HEAD}
+      let lists = 0;
+      const f = new ThreadFactory({ manager: () => [++lists], worker: (n) => n });
+      (async () => {
+        const [first, second] = [f[Symbol.asyncIterator](), f[Symbol.asyncIterator]()];
+        const [one, two] = await Promise.allSettled([first.next(), second.next()]);
+        say([one.value.value.result, two.reason.code]);
+        say(await first.next());
+        say({ lists });
+      })();`);
+    expect(ran.said).toEqual([[1, 'ERR_RUNNING'], { done: true }, { lists: 1 }]);
+  });
+
+  it.each([2, 0])(
+    'lets managerFinish await stop(), which has nothing left to stop, with %i workers',
+    async (workers) => {
+      const ran = await script(`${HEAD}
+      const managerFinish = async () => { await f.stop(); return 'done'; };
+      const f = new ThreadFactory({ manager: () => [1], worker: (n) => n, managerFinish }, { workers: ${workers} });
+      f.start().then(({ value, stopped }) => say({ value, stopped }));`);
+      expect(ran.said).toEqual([{ value: 'done', stopped: false }]);
+    },
+  );
+
   it('emits progress before the completed of its job', async () => {
     const ran = await script(`${HEAD}
       const f = new ThreadFactory({ manager: () => [7], worker: (n, c) => { c.progress({ at: n }); return n; } });

@@ -88,6 +88,28 @@ describe('the module that called new ThreadFactory is what the workers load', ()
     expect(ran.said).toEqual([[2], [2]]);
   });
 
+  it('also where the factory is constructed after the module was evaluated, by something that keeps it alive', async () => {
+    const ran = await script(`${CJS}
+      const server = setInterval(() => {}, 1000);
+      setTimeout(() => {
+        const f = new ThreadFactory({ manager: () => [1], worker: (n) => n + 1 });
+        if (!ThreadFactory.isWorker) f.start().then((s) => say(s.results)).finally(() => clearInterval(server));
+      }, 20);`);
+    expect(ran.said).toEqual([[2]]);
+  });
+
+  it('and a job runs when all of it has run, though another factory was started before', async () => {
+    const folder = await project({
+      'main.mjs': `${ESM}
+        const other = new ThreadFactory({ manager: () => [1], worker: (n) => n });
+        const f = new ThreadFactory({ manager: () => [1], worker: (n) => n + late });
+        other.start();
+        const late = await new Promise((resolve) => setTimeout(resolve, 50, 1));
+        say((await f.start()).results);`,
+    });
+    expect((await runIn(folder, 'main.mjs')).said).toEqual([[2]]);
+  });
+
   it('with TypeScript through tsx', async () => {
     const folder = await project({
       'main.mts': `import ThreadFactory from 'threadfactory';
@@ -175,13 +197,39 @@ describe('what can not work is a SpecError that says what to move', () => {
     expect(ran.said).toEqual([{ code: 'ERR_SPEC', message: expect.stringContaining(named) as string }]);
   });
 
-  it('a factory started from inside a job', async () => {
-    const ran = await script(`${CJS}
+  it.each([2, 0])(
+    'a factory started from inside a job, its callbacks included, with %i workers',
+    async (workers) => {
+      const ran = await script(`${CJS}
+      const { readFile } = require('node:fs');
       const inner = new ThreadFactory({ manager: () => [1], worker: (n) => n });
-      const f = new ThreadFactory({ manager: () => [1], worker: async () => { await null; return await inner.start(); } });
-      f.on('error', (e) => say({ code: e.code }));
+      const later = (call) => new Promise((resolve, reject) => call(() => inner.start().then(resolve, reject)));
+      const jobs = {
+        awaited: async () => { await null; return inner.start(); },
+        timer: () => later((go) => setTimeout(go, 5)),
+        file: () => later((go) => readFile(__filename, go)),
+        iterated: async () => { for await (const _ of inner) return; },
+      };
+      const f = new ThreadFactory({ manager: () => Object.keys(jobs), worker: (name) => jobs[name]() }, { workers: ${workers} });
+      const codes = {};
+      f.on('error', (e, { job }) => { codes[job] = e.code; });
+      // A listener is no part of a job, wherever jobs run.
+      f.on('finished', () => inner.start().then(({ results }) => say({ codes, results })));
       f.start();`);
-    expect(ran.said).toEqual([{ code: 'ERR_SPEC' }]);
+      const codes = { awaited: 'ERR_SPEC', timer: 'ERR_SPEC', file: 'ERR_SPEC', iterated: 'ERR_SPEC' };
+      expect(ran.said).toEqual([{ codes, results: [1] }]);
+    },
+  );
+
+  it('another factory in the place of one whose construction depends on a condition', async () => {
+    const ran = await script(`${CJS}
+      let f;
+      if (require.main === module) f = new ThreadFactory({ manager: () => [1], worker: (n) => 'mine ' + n });
+      new ThreadFactory({ manager: () => [1], worker: (n) => 'another ' + n });
+      if (require.main === module) f.start().catch((e) => say({ code: e.code, message: e.message }));`);
+    expect(ran.said).toEqual([
+      { code: 'ERR_SPEC', message: expect.stringContaining('depends on a condition') as string },
+    ]);
   });
 
   it('a module that throws when it loads fails the run with its own stack after a few tries', async () => {
