@@ -87,6 +87,10 @@ class FileJournal implements Journal {
     this.recorded = this.#jobs.completed;
   }
 
+  check(jobs: readonly unknown[]): void {
+    this.#jobs.check(jobs);
+  }
+
   recall(index: number, job: unknown): { readonly result: unknown } | undefined {
     const fields = this.#jobs.recall(index, job, this.#read);
     if (fields === undefined) return undefined;
@@ -122,6 +126,10 @@ class FileJournal implements Journal {
 
   crash(line: JournalCrash): void {
     this.#file.append(Buffer.from(crashLine(line)));
+  }
+
+  sync(): void {
+    this.#file.sync();
   }
 
   close(): void {
@@ -176,11 +184,11 @@ class FileJournal implements Journal {
     if (bytes.length > 0) this.#file.append(bytes);
   }
 
-  #outcome({ index, outcome }: JournalRecord, failures: JournalError[]): string | undefined {
+  #outcome(record: JournalRecord, failures: JournalError[]): string | undefined {
     try {
-      return outcomeField(outcome);
+      return outcomeField(record);
     } catch (cause) {
-      failures.push(unwritable(this.#path, index, cause));
+      failures.push(unwritable(this.#path, record.index, cause));
       return undefined;
     }
   }

@@ -71,6 +71,7 @@ export class Run {
   private scheduler: Scheduler | undefined;
   private source: Source | undefined;
   private journal: Journal | undefined;
+  private journalFailed = false;
   private stopped: Summary['stopped'] = false;
   private failure: { readonly error: unknown } | undefined;
   private abortReason: { readonly value: unknown } | undefined;
@@ -125,12 +126,14 @@ export class Run {
     try {
       await this.list(input);
       await this.end;
-      this.journal?.close();
+      // On the disk before `managerFinish` acts on it, and in use until that is over.
+      this.journaled(() => this.journal?.sync());
       return await this.finish();
     } catch (error) {
       this.fail(error);
       return this.summary(undefined);
     } finally {
+      this.closeJournal();
       signal?.removeEventListener('abort', onAbort);
       process.removeListener('exit', onExit);
     }
@@ -183,6 +186,7 @@ export class Run {
         return;
       }
       this.journal = this.setup.openJournal?.();
+      if (Array.isArray(list)) this.journal?.check(list);
       const parentDeath = await probe;
       if (this.isOver) return;
       this.work(list, parentDeath);
@@ -319,30 +323,28 @@ export class Run {
 
   /** What can't be recorded is not told either: the run fails, and these jobs will run again. */
   private record(journal: Journal, settlements: readonly Settlement[]): boolean {
-    try {
-      journal.record(
-        settlements.map((settlement) => {
-          const { index, job, id, startedAt, duration } = settlement;
-          const about = { index, job, id, startedAt, duration };
-          return isFailed(settlement)
-            ? { ...about, attempt: settlement.attempts, outcome: { error: settlement.error } }
-            : { ...about, attempt: settlement.attempt, outcome: { result: settlement.result } };
-        }),
-      );
-      return true;
-    } catch (error) {
-      this.fail(error);
-      return false;
-    }
+    return this.journaled(() => journal.record(settlements));
   }
 
-  /** Writes a line that is no job's ending. A journal that can't take it fails the run. */
+  /** Writes a line that is no job's ending. */
   private note(write: (journal: Journal) => void): void {
-    if (this.journal === undefined) return;
+    const { journal } = this;
+    if (journal !== undefined) this.journaled(() => write(journal));
+  }
+
+  private closeJournal(): void {
+    this.journaled(() => this.journal?.close());
+  }
+
+  /** A journal that fails fails the run. It may fail again for each job that is still running, which is no news. */
+  private journaled(act: () => void): boolean {
     try {
-      write(this.journal);
+      act();
+      return true;
     } catch (error) {
-      this.fail(error);
+      if (!this.journalFailed) this.fail(error);
+      this.journalFailed = true;
+      return false;
     }
   }
 

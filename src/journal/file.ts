@@ -69,6 +69,13 @@ export class JournalFile {
     else this.#syncSoon();
   }
 
+  /** Forces everything onto the disk, unless `fsync` is false. */
+  sync(): void {
+    if (this.#isClosed) return;
+    if (this.#fsync !== false && this.#isUnsynced) this.#sync();
+    this.#throwFailure();
+  }
+
   /** Makes the name of a new file as durable as its contents are going to be. */
   syncFolder(): void {
     if (this.#fsync === false || process.platform === 'win32') return;
@@ -86,12 +93,11 @@ export class JournalFile {
   /** Forces everything onto the disk (unless `fsync` is false) and closes the file. A second call does nothing. */
   close(): void {
     if (this.#isClosed) return;
-    this.#isClosed = true;
     clearTimeout(this.#timer);
     try {
-      if (this.#fsync !== false && this.#isUnsynced) this.#sync();
-      this.#throwFailure();
+      this.sync();
     } finally {
+      this.#isClosed = true;
       // While an fsync is under way its descriptor must not be given to another file.
       if (!this.#isSyncing) this.#io.closeSync(this.fd);
     }

@@ -80,8 +80,8 @@ export function damagedLine(path: string, line: number, cause: unknown): Journal
 }
 
 /** The field for what came of a job. Throws as `valueField` does. */
-export function outcomeField(outcome: JournalRecord['outcome']): string {
-  return 'error' in outcome ? errorField(outcome.error) : valueField('result', outcome.result);
+export function outcomeField(record: JournalRecord): string {
+  return 'error' in record ? errorField(record.error) : valueField('result', record.result);
 }
 
 /** How lines name the job they are about: by the JSON text that is written between these. */
@@ -105,16 +105,17 @@ export function writeSettledLine(
   naming: Naming,
   { who, what }: { readonly who: string; readonly what: string },
 ): void {
-  const { outcome, machine } = record;
+  const { machine } = record;
+  const hasFailed = 'error' in record;
   const where = machine === undefined ? '' : `,"machine":${JSON.stringify(machine)}`;
   lines.reserve(FIXED_BYTES + roomFor(who) + roomFor(what) + roomFor(where));
-  lines.ascii('error' in outcome ? '{"type":"failed","index":' : '{"type":"completed","index":');
+  lines.ascii(hasFailed ? '{"type":"failed","index":' : '{"type":"completed","index":');
   lines.number(record.index);
   lines.ascii(naming.before);
   lines.text(who);
   lines.ascii(naming.after);
   lines.ascii(',"attempt":');
-  lines.number(record.attempt);
+  lines.number(hasFailed ? record.attempts : record.attempt);
   lines.ascii(',"id":');
   lines.number(record.id);
   lines.text(where);

@@ -19,6 +19,8 @@ export interface JobIndex {
    * @throws TypeError if the line does not say which job it is about
    */
   load(fields: Fields, offset: number): void;
+  /** Looks through the whole list. @throws JournalError as `Journal.check` does */
+  check(jobs: readonly unknown[]): void;
   /**
    * The recorded line of a job that completed; undefined for one that has to run.
    *
@@ -78,6 +80,9 @@ export class PositionedJobs implements JobIndex {
     }
   }
 
+  /** Any list will do: whether it is the recorded one, the hash of each job tells in its turn. */
+  check(): void {}
+
   recall(index: number, job: unknown, read: (offset: number) => Fields): Fields | undefined {
     const offset = this.#offsets.get(index);
     if (offset === 0) return undefined;
@@ -99,10 +104,18 @@ export class PositionedJobs implements JobIndex {
   }
 }
 
-/** In place of an offset: a job of this run has that key. */
+/** In place of an offset: a job of this run has that key, and was recalled. */
 const TAKEN = 0;
 
-/** With a key a job is its key, wherever it stands in the list. */
+/** In place of an offset: a job of a list that was checked has that key, and nothing is recorded of it. */
+const LISTED = Number.NEGATIVE_INFINITY;
+
+/**
+ * With a key a job is its key, wherever it stands in the list.
+ *
+ * The number of a key is where its recorded line begins, and minus that once it was found in a list that was checked;
+ * `LISTED` if there is no such line; in the end `TAKEN`.
+ */
 export class KeyedJobs implements JobIndex {
   readonly naming = { before: ',"key":', after: '' };
   readonly #key: (job: unknown) => string;
@@ -122,12 +135,21 @@ export class KeyedJobs implements JobIndex {
     if (type === 'completed') this.#offsets.set(key, offset);
   }
 
+  check(jobs: readonly unknown[]): void {
+    for (let index = 0; index < jobs.length; index++) {
+      const key = this.#keyOf(index, jobs[index]);
+      const offset = this.#offsets.get(key);
+      if (offset !== undefined && offset <= 0) throw new DuplicateKeyError(key, index);
+      this.#offsets.set(key, offset === undefined ? LISTED : -offset);
+    }
+  }
+
   recall(index: number, job: unknown, read: (offset: number) => Fields): Fields | undefined {
     const key = this.#keyOf(index, job);
     const offset = this.#offsets.get(key);
     if (offset === TAKEN) throw new DuplicateKeyError(key, index);
     this.#offsets.set(key, TAKEN);
-    return offset === undefined ? undefined : read(offset);
+    return offset === undefined || offset === LISTED ? undefined : read(Math.abs(offset));
   }
 
   identify(jobs: readonly IndexedJob[], refuse: (error: JournalError) => void): (string | undefined)[] {

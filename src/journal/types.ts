@@ -10,12 +10,10 @@ export interface JournalOptions {
   readonly fsync: number | boolean;
 }
 
-/** One settled job. */
-export interface JournalRecord {
+/** What is recorded of a settled job, whatever came of it. */
+interface SettledRecord {
   readonly index: number;
   readonly job: unknown;
-  readonly outcome: { readonly result: unknown } | { readonly error: unknown };
-  readonly attempt: number;
   /** The worker's number. */
   readonly id: number;
   /** Epoch milliseconds. */
@@ -25,6 +23,21 @@ export interface JournalRecord {
   /** Where it ran, if not here. */
   readonly machine?: string | undefined;
 }
+
+/** A job that completed. */
+interface CompletedRecord extends SettledRecord {
+  readonly result: unknown;
+  readonly attempt: number;
+}
+
+/** A job that failed for good; only such a one has an `error`. */
+interface FailedRecord extends SettledRecord {
+  readonly error: unknown;
+  readonly attempts: number;
+}
+
+/** One settled job, in the shape that it has on its way to its event. */
+export type JournalRecord = CompletedRecord | FailedRecord;
 
 /** A failed attempt that is going to be followed by another one. */
 export interface JournalRetry {
@@ -53,6 +66,13 @@ export interface Journal {
   readonly recorded: number;
 
   /**
+   * Looks through a list that is known as a whole, before any of it is handed out.
+   *
+   * @throws JournalError if two of its jobs have the same key, or `recall` would throw for the key of one
+   */
+  check(jobs: readonly unknown[]): void;
+
+  /**
    * What is recorded of a job. Called once for each job, in list order, before the job is handed out.
    *
    * @returns its result, in a box since it may be undefined; or undefined for a job that has to run
@@ -75,8 +95,11 @@ export interface Journal {
   /** Appends a line about a worker's end. @throws JournalError as `record` does */
   crash(line: JournalCrash): void;
 
+  /** Forces all of it onto the disk, unless `fsync` is false. @throws JournalError if the disk fails */
+  sync(): void;
+
   /**
-   * Forces all of it onto the disk unless `fsync` is false, gives up the lock and closes the file. Idempotent.
+   * Does what `sync` does, gives up the lock and closes the file. Idempotent.
    *
    * @throws JournalError if the disk fails; closed it is all the same
    */

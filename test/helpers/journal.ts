@@ -69,16 +69,16 @@ export function useJournals(): Journals {
   return journals;
 }
 
-const ABOUT = { attempt: 1, id: 1, startedAt: 1_764_000_000_000, duration: 1.5 };
+const ABOUT = { id: 1, startedAt: 1_764_000_000_000, duration: 1.5 };
 
 /** A record of a job that completed. */
 export function completed(index: number, job: unknown, result: unknown): JournalRecord {
-  return { ...ABOUT, index, job, outcome: { result } };
+  return { ...ABOUT, index, job, attempt: 1, result };
 }
 
 /** A record of a job that failed. */
 export function failed(index: number, job: unknown, error: unknown): JournalRecord {
-  return { ...ABOUT, index, job, outcome: { error } };
+  return { ...ABOUT, index, job, attempts: 1, error };
 }
 
 /** Tells the journal of a job that is about to be handed out, then that it completed. */

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { useJournalledRuns } from '../helpers/journalled.js';
 
@@ -173,6 +174,172 @@ async function iterated(
   }
   return { skipped: factory.summary?.skipped ?? 0, indices };
 }
+
+describe('two jobs with one key', () => {
+  const jobs = ['a', 'b', 'c', 'b', 'd'];
+
+  it('in an array are an error at once, and no job runs', async () => {
+    const life = await runs.live({ jobs: () => jobs, options: { key: byValue } });
+    expect(life.rejection).toMatchObject({
+      code: 'ERR_JOURNAL',
+      message: expect.stringMatching(/the key "b".*job 3 is the second/),
+    });
+    expect(life.runErrors).toEqual([life.rejection]);
+    expect([life.ran, life.failed, runs.lines()]).toEqual([[], [], []]);
+  });
+
+  it('in an array are an error at once where one of them is recorded already', async () => {
+    await runs.live({ jobs: () => ['a', 'b'], options: { key: byValue } });
+    const life = await runs.live({ jobs: () => jobs, options: { key: byValue } });
+    expect(life.rejection).toMatchObject({ code: 'ERR_JOURNAL' });
+    expect(life.ran).toEqual([]);
+    expect((await runs.live({ jobs: () => ['a', 'b'], options: { key: byValue } })).summary?.skipped).toBe(2);
+  });
+
+  it('in a lazy list fail the second one alone, each time, and all others run', async () => {
+    for (const [ran, skipped] of [
+      [['a', 'b', 'c', 'd'], 0],
+      [[], 4],
+    ]) {
+      const life = await runs.live({ jobs: () => lazily(jobs), options: { key: byValue } });
+      expect(life.rejection).toBeUndefined();
+      expect([life.ran, life.failed]).toEqual([ran, [3]]);
+      expect(life.summary).toMatchObject({ total: 5, failed: 1, skipped });
+      expect(life.summary?.failures[0]?.error).toMatchObject({ code: 'ERR_JOURNAL' });
+      expect(runs.lines()).toHaveLength(4);
+    }
+  });
+
+  it('in a lazy list count for bail', async () => {
+    const life = await runs.live({ jobs: () => lazily(jobs), options: { key: byValue, bail: 1 } });
+    expect(life.summary).toMatchObject({ stopped: 'bail', failed: 1 });
+  });
+});
+
+describe('a key that is no string', () => {
+  it('is an error at once for an array, and says for which job', async () => {
+    const key = (job: unknown): string => (job === 'c' ? (undefined as never) : String(job));
+    const life = await runs.live({ jobs: () => ['a', 'b', 'c'], options: { key } });
+    expect(life.rejection).toMatchObject({
+      code: 'ERR_JOURNAL',
+      message: expect.stringMatching(/string for job 2, got undefined/),
+    });
+    expect(life.ran).toEqual([]);
+  });
+});
+
+function* lazily(jobs: readonly unknown[]): Generator<unknown> {
+  yield* jobs;
+}
+
+describe('a job', () => {
+  it('is in the journal before its event is emitted', async () => {
+    const recorded: boolean[] = [];
+    const life = await runs.live({
+      jobs: () => numbers(20),
+      options: { batchSize: 5 },
+      spec: { workerProcess: evenOnly },
+      meanwhile: (factory) => {
+        const has = (index: number): boolean => runs.lines().some((line) => line.index === index);
+        factory.on('completed', ({ index }) => recorded.push(has(index)));
+        factory.on('error', (_, failure) => recorded.push(has(failure?.index ?? -1)));
+      },
+    });
+    expect(life.summary).toMatchObject({ completed: 19, failed: 1 });
+    expect(recorded).toEqual(new Array(20).fill(true));
+  });
+
+  it('that is retried has a line for each attempt, and begins anew in the next run', async () => {
+    const attempts: number[] = [];
+    const jobs = () => ['stubborn'];
+    const first = await runs.live({
+      jobs,
+      options: { retries: 2 },
+      spec: {
+        workerProcess: (_, { attempt }) => {
+          attempts.push(attempt);
+          throw new Error(`attempt ${attempt}`);
+        },
+      },
+    });
+    expect(first.summary).toMatchObject({ failed: 1, completed: 0 });
+    expect(runs.lines().map(({ type, attempt }) => [type, attempt])).toEqual([
+      ['retry', 1],
+      ['retry', 2],
+      ['failed', 3],
+    ]);
+    const second = await runs.live({ jobs, options: { retries: 2 } });
+    expect([attempts, second.completed]).toEqual([[1, 2, 3], [0]]);
+    expect(runs.lines().at(-1)).toMatchObject({ type: 'completed', attempt: 1 });
+  });
+
+  it('that timed out is tried again', async () => {
+    const jobs = () => numbers(4);
+    const first = await runs.live({
+      jobs,
+      options: { timeout: 20, concurrency: 4 },
+      spec: { workerProcess: (job) => (job === 2 ? new Promise(() => {}) : resultOf(job)) },
+    });
+    expect(first.failed).toEqual([2]);
+    expect(first.summary?.failures[0]?.error).toMatchObject({ code: 'ERR_JOB_TIMEOUT' });
+    const second = await runs.live({ jobs });
+    expect([second.ran, second.summary?.skipped]).toEqual([[2], 3]);
+  });
+
+  it.each([['without a key'], ['with a key']])(
+    'has its result back exactly as it was (%s)',
+    async (identity) => {
+      const circle: unknown[] = [];
+      circle.push(circle);
+      const values: readonly unknown[] = [
+        ...[undefined, null, Number.NaN, -0, Number.POSITIVE_INFINITY, 2n ** 70n, '', 'ü\u2028\ud800'],
+        ...[new Date(0), /x/gi, new Map([[{ a: 1 }, new Set([1])]]), Buffer.from('bytes')],
+        ...[new Float64Array([1, Number.NaN]), new ArrayBuffer(3), new RangeError('far'), circle],
+        ...[
+          { deep: [{ is: undefined }, [-0]] },
+          JSON.parse('{"__proto__":1}'),
+          [1, 'two', { three: [true] }],
+        ],
+      ];
+      const setup = {
+        jobs: () => values.map((_, i) => i),
+        options: identity === 'with a key' ? { key: byValue } : {},
+        spec: { workerProcess: (job: unknown) => values[Number(job)] },
+      };
+      const first = await runs.live(setup);
+      const second = await runs.live(setup);
+      expect([second.ran, second.summary?.skipped]).toEqual([[], values.length]);
+      expect(isDeepStrictEqual(first.summary?.results, values)).toBe(true);
+      expect(isDeepStrictEqual(second.summary?.results, values)).toBe(true);
+    },
+  );
+});
+
+describe('a second run on one journal', () => {
+  it('is refused with the name of the first, until the first is over', async () => {
+    const jobs = () => numbers(4);
+    const refusals: unknown[] = [];
+    const attempt = async (): Promise<void> => {
+      const second = await runs.live({ jobs });
+      refusals.push([second.rejection?.code, second.rejection?.message, second.ran]);
+    };
+    const first = await runs.live({
+      jobs,
+      options: { workers: 0 },
+      spec: {
+        workerProcess: async (job) => {
+          if (job === 1) await attempt();
+          return resultOf(job);
+        },
+        managerFinish: attempt,
+      },
+    });
+    expect(first.rejection).toBeUndefined();
+    const refused = ['ERR_JOURNAL', expect.stringMatching(/in use by this process itself.*Wait/s), []];
+    expect(refusals).toEqual([refused, refused]);
+    expect((await runs.live({ jobs })).summary?.skipped).toBe(4);
+  });
+});
 
 describe('in order', () => {
   it('a result is yielded before the list has ended, although the jobs before it were skipped', async () => {

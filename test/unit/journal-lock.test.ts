@@ -209,7 +209,7 @@ test('what was recorded before a SIGKILL is recalled after it, and the lock is t
       const about = { attempt: 1, id: 1, startedAt: Date.now(), duration: 1 };
       for (let index = journal.recorded; ; index += 10) {
         journal.record(Array.from({ length: 10 }, (_, i) => ({
-          ...about, index: index + i, job: index + i, outcome: { result: String(index + i).repeat(20) },
+          ...about, index: index + i, job: index + i, result: String(index + i).repeat(20),
         })));
         process.stdout.write(index + 10 + '\\n');
         await new Promise(setImmediate);

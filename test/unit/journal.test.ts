@@ -26,7 +26,7 @@ describe('a journal without a key', () => {
       completed(0, 'a', { size: 3 }),
       {
         ...failed(1, 'b', new RangeError('too far')),
-        attempt: 3,
+        attempts: 3,
         id: 2,
         duration: 0.0604,
         startedAt: 1.6,
