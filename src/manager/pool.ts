@@ -10,7 +10,8 @@ import { Worker } from './worker.js';
  *
  * Numbers 1…N are unique among living processes: a replacement is forked and loads at once, but gets its number only
  * when the old process has gone. The breaker: after three failed starts in a row nothing is forked any more; if nobody
- * is left by then the run can't go on. A worker that gets ready closes it again.
+ * is left by then the run can't go on. A worker that gets ready closes it again, and one that was ready and has gone
+ * leaves room for one more try.
  */
 
 const FAILED_STARTS = 3;
@@ -18,7 +19,7 @@ const FAILED_STARTS = 3;
 const FORK_RETRY_MS = 100;
 
 /** What a pool tells the scheduler. */
-export interface PoolEvents extends Omit<WorkerEvents, 'loaded' | 'exited'> {
+export interface PoolEvents extends Omit<WorkerEvents, 'loaded' | 'killed' | 'exited'> {
   /** A worker that had been ready, or was told to go, has gone. What it held is still in its `batches`. */
   gone(worker: Worker): void;
   /** Every exit of a process that had begun, for those who watch. */
@@ -68,10 +69,15 @@ export class Pool {
     return held;
   }
 
-  /** Forks until `count` workers live, as far as the pool's size and the breaker allow. */
-  ensure(count: number): void {
+  /**
+   * Forks until there is a worker for each job, as far as the pool's size and the breaker allow.
+   * @param waiting jobs that nobody holds. What a worker holds that was told to go is still its own affair.
+   */
+  ensure(waiting: number): void {
     if (this.closed || this.broken || this.forkTimer !== undefined) return;
-    for (let living = this.living; living < Math.min(count, this.options.size); living += 1) this.fork();
+    let jobs = waiting;
+    for (const worker of this.workers) if (worker.living) jobs += worker.held;
+    for (let { living } = this; living < Math.min(jobs, this.options.size); living += 1) this.fork();
   }
 
   /** No more forks, and everybody leaves: at once for `aborted`, otherwise after `workerFinish`. */
@@ -93,10 +99,12 @@ export class Pool {
       loaded: () => this.number(),
       ready: () => {
         this.failedStarts = 0;
+        this.startError = undefined;
         this.events.ready(worker);
       },
       results: (...args) => this.events.results(...args),
       progress: (...args) => this.events.progress(...args),
+      killed: () => this.events.mayFork(),
       exited: () => this.exited(worker),
     });
     this.workers.add(worker);
@@ -122,7 +130,12 @@ export class Pool {
     this.number();
     if (worker.pid !== undefined) this.events.exited(worker, worker.reason);
     if (worker.reason === 'startup') this.failedToStart(worker);
+    // Whoever was ready leaves a place that is worth one more try, whatever was wrong with starting meanwhile.
+    if (worker.wasReady && this.broken) this.failedStarts = FAILED_STARTS - 1;
     this.events.gone(worker);
+    // By now a replacement would be there.
+    if (this.broken && this.living === 0 && !this.closed && this.startError !== undefined)
+      this.events.hopeless(this.startError);
   }
 
   private failedToStart(worker: Worker): void {
@@ -134,17 +147,7 @@ export class Pool {
     }
     this.failedStarts += 1;
     this.startError ??= error;
-    if (!this.broken) {
-      if (worker.exit?.error !== undefined) this.pauseForks();
-      return;
-    }
-    if (this.living === 0) this.events.hopeless(this.startError);
-  }
-
-  /** Called when a worker has gone and may have been the last. */
-  checkHope(): void {
-    if (this.broken && this.living === 0 && this.startError !== undefined)
-      this.events.hopeless(this.startError);
+    if (!this.broken && worker.exit?.error !== undefined) this.pauseForks();
   }
 
   private pauseForks(): void {

@@ -142,7 +142,7 @@ export class Scheduler {
     if (this.state !== 'running') return;
     if (this.allSettled) return this.step();
     // 3. As many workers as there are jobs for.
-    pool.ensure(pool.held + this.queue.known(now));
+    pool.ensure(this.queue.known(now));
     if (this.queue.catchBreath()) this.poke();
     // 4. Read ahead what they can hold; wake up for the next retry.
     source.readAhead(this.sizer.capacity(this.lastSize()));
@@ -165,10 +165,7 @@ export class Scheduler {
   /** A worker has gone: what it held is blamed, or goes back. */
   gone(worker: Worker): void {
     this.losses.settle(worker);
-    if (this.state === 'running') {
-      this.step();
-      this.parts.pool.checkHope();
-    }
+    this.step();
     this.finishIfGone();
   }
 

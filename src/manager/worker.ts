@@ -40,6 +40,8 @@ export interface WorkerEvents {
   ready(worker: Worker): void;
   results(worker: Worker, batch: Batch, message: ResultsMessage): void;
   progress(worker: Worker, index: number, data: Extract<ChildMessage, { type: 'progress' }>['data']): void;
+  /** It was killed for its job's time: it may live on for the grace of a kill, but somebody can take its place. */
+  killed(): void;
   exited(worker: Worker): void;
 }
 
@@ -316,6 +318,7 @@ export class Worker {
       }
     }
     this.kill('timeout');
+    this.events.killed();
   }
 
   private deadline(): number | undefined {

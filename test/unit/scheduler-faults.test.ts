@@ -79,7 +79,7 @@ describe('a worker that dies', () => {
     const manager = new FakeManager(list(1), { workers: 1 });
     manager.scheduler.hold(true);
     manager.child(0).getReady().exit(KILLED);
-    expect(manager.crashes).toEqual([[]].slice(1));
+    expect(manager.crashes).toEqual([]);
     manager.scheduler.hold(false);
     manager.clock.flush();
     manager.child(1).getReady().complete();
@@ -103,24 +103,38 @@ describe('a worker that dies', () => {
   });
 
   it('where only used workers live, one of them is recycled to make room for a fresh one', () => {
-    const manager = new FakeManager(list(4), { batchSize: 1, crashRetries: 0, workers: 2 });
-    const [one, two] = [manager.child(0).getReady(), manager.child(1).getReady()];
+    const manager = new FakeManager(list(4), { batchSize: 1, crashRetries: 0, workers: 1 });
+    const one = manager.child(0).getReady();
     one.complete();
     manager.clock.flush();
-    expect(indicesOf(one.lastBatch)).toEqual([2]);
-    one.say({ type: 'uncaught', error: errorToWire(new Error('late')), running: [2] });
+    one.say({ type: 'uncaught', error: errorToWire(new Error('late')), running: [1] });
     one.exit({ code: 1 });
-    const third = manager.child(2);
-    third.exit({ code: 1 });
-    manager.child(3).getReady();
-    expect(indicesOf(manager.child(3).lastBatch)).toEqual([2]);
-    manager.child(3).complete();
+    // Not another death: this one was given its suspect, and completes it.
+    const two = manager.child(1).getReady();
+    expect(indicesOf(two.lastBatch)).toEqual([1]);
     two.complete();
     manager.clock.flush();
-    expect(manager.completed.sort()).toEqual([0, 1, 2]);
+    expect(indicesOf(two.lastBatch)).toEqual([2]);
+
+    const both = new FakeManager(list(5), { batchSize: 1, crashRetries: 0, workers: 2 });
+    const [left, right] = [both.child(0).getReady(), both.child(1).getReady()];
+    for (const child of [left, right]) child.complete();
+    both.clock.flush();
+    left.say({ type: 'uncaught', error: errorToWire(new Error('late')), running: [2] });
+    left.exit({ code: 1 });
+    const fresh = both.child(2);
+    fresh.exit({ code: 1 });
+    both.child(3).exit({ code: 1 });
+    both.child(4).exit({ code: 1 });
+    right.complete();
+    both.clock.flush();
+    expect(right.told).toEqual(['begin', 'finish']);
+    right.exit();
+    both.child(5).getReady();
+    expect(indicesOf(both.child(5).lastBatch)).toEqual([2]);
   });
 
-  it('after a stop leaves its jobs unsettled, but fails one that may not run again', () => {
+  it('after a stop leaves its jobs unsettled', () => {
     const stopped = new FakeManager(list(2), { batchSize: 2 });
     stopped.child(0).getReady();
     stopped.stop();
@@ -224,6 +238,9 @@ describe('timeout', () => {
     expect(child.signals).toEqual([]);
     manager.clock.advance(1);
     expect(child.signals).toEqual(['SIGTERM']);
+    // The replacement loads while the old process still lives; its number waits for that to go.
+    manager.child(1).say({ type: 'loaded' });
+    expect(manager.child(1).told).toEqual([]);
     manager.clock.advance(500);
     expect(child.signals).toEqual(['SIGTERM', 'SIGKILL']);
     child.exit(KILLED);
@@ -233,5 +250,147 @@ describe('timeout', () => {
     expect(manager.exits).toEqual([{ id: 1, reason: 'timeout' }]);
     manager.child(1).getReady().complete();
     expect(manager.completed).toEqual([1]);
+  });
+
+  it('of one job leaves its neighbours uncharged; who ran before it in the batch has settled', () => {
+    const manager = new FakeManager(list(5), { batchSize: 5, timeout: LIMIT });
+    const child = manager.child(0).getReady();
+    child.say({ type: 'started', batch: 0, position: 0 });
+    child.complete(undefined, { count: 2 });
+    manager.clock.advance(ALLOWED);
+    child.exit({ signal: 'SIGTERM' });
+    expect([manager.completed, manager.failed]).toEqual([[0, 1], []]);
+    const next = manager.child(1).getReady();
+    expect([indicesOf(next.lastBatch), next.lastBatch.attempts]).toEqual([[2], undefined]);
+    next.say({ type: 'started', batch: next.lastBatch.batch, position: 0 });
+    manager.clock.advance(ALLOWED);
+    next.exit({ signal: 'SIGTERM' });
+    expect(manager.failed).toMatchObject([{ index: 2, attempts: 1, error: { code: 'ERR_JOB_TIMEOUT' } }]);
+    const last = manager.child(2).getReady();
+    for (let at = 0; at < last.batches.length; at += 1) {
+      last.complete(last.batches[at]);
+      manager.clock.flush();
+    }
+    expect(manager.completed).toEqual([0, 1, 3, 4]);
+  });
+
+  it('is charged to `retries`, and run again', () => {
+    const manager = new FakeManager(['x'], {
+      timeout: LIMIT,
+      retries: { limit: 1, delay: () => 10, when: () => true },
+    });
+    const hang = (number: number): void => {
+      const child = manager.child(number).getReady();
+      child.say({ type: 'started', batch: child.lastBatch.batch, position: 0 });
+      manager.clock.advance(ALLOWED);
+      child.exit({ signal: 'SIGTERM' });
+    };
+    hang(0);
+    expect(manager.retries).toMatchObject([
+      { index: 0, attempt: 1, delay: 10, error: { code: 'ERR_JOB_TIMEOUT' } },
+    ]);
+    manager.clock.advance(10);
+    hang(1);
+    expect(manager.failed).toMatchObject([{ index: 0, attempts: 2 }]);
+    manager.clock.flush();
+    expect([manager.over, manager.clock.pending]).toEqual([1, 0]);
+  });
+
+  it('and a result that comes after the kill are one ending: the timeout', () => {
+    const manager = new FakeManager(['x', 'y'], { timeout: LIMIT, batchSize: 1 });
+    const child = manager.child(0).getReady();
+    child.say({ type: 'started', batch: 0, position: 0 });
+    manager.clock.advance(ALLOWED);
+    child.complete();
+    child.exit({ signal: 'SIGTERM' });
+    expect(manager.settled).toMatchObject([{ index: 0, error: { code: 'ERR_JOB_TIMEOUT' } }]);
+  });
+
+  it('and a result in the same turn are one ending: the result', () => {
+    const manager = new FakeManager(['x'], { timeout: LIMIT });
+    const child = manager.child(0).getReady();
+    manager.clock.after(ALLOWED, () => child.complete());
+    child.say({ type: 'started', batch: 0, position: 0 });
+    manager.clock.advance(ALLOWED);
+    expect([manager.completed, child.signals]).toEqual([[0], []]);
+  });
+});
+
+describe('recycling', () => {
+  it('after so many jobs: the worker finishes, its replacement waits for its number', () => {
+    const manager = new FakeManager(list(5), { maxJobsPerWorker: 2 });
+    const child = manager.child(0).getReady().complete();
+    manager.clock.flush();
+    expect(child.batches.map(indicesOf)).toEqual([[0], [1]]);
+    child.complete();
+    manager.clock.flush();
+    expect(child.told).toEqual(['begin', 'finish']);
+    const next = manager.child(1);
+    next.getReady();
+    expect([next.name, next.batches.length]).toEqual([undefined, 0]);
+    child.exit();
+    next.say({ type: 'ready', room: 1 });
+    expect([next.name, next.batches.map(indicesOf)]).toEqual([1, [[2]]]);
+    expect(manager.exits).toEqual([{ id: 1, reason: 'recycled' }]);
+  });
+
+  it('over its memory: what it did not begin goes to the replacement', () => {
+    const manager = new FakeManager(list(10), { batchSize: 10 });
+    const child = manager.child(0).getReady().complete(undefined, { count: 3, returned: 7, full: true });
+    expect(child.told).toEqual(['begin', 'finish']);
+    manager.clock.flush();
+    child.exit();
+    const next = manager.child(1).getReady();
+    expect(indicesOf(next.lastBatch)).toEqual([3, 4, 5, 6, 7, 8, 9]);
+    next.complete();
+    manager.clock.flush();
+    expect([manager.completed, next.told]).toEqual([list(10), ['begin', 'finish']]);
+  });
+
+  it('does not happen when nothing is left to do', () => {
+    const manager = new FakeManager(list(1), { maxJobsPerWorker: 1 });
+    const child = manager.child(0).getReady().complete();
+    manager.clock.flush();
+    child.exit();
+    expect([manager.children.length, manager.over]).toEqual([1, 1]);
+  });
+});
+
+describe('a run in which no worker can start', () => {
+  it('fails with the first reason, and lets nobody wait for it', () => {
+    const manager = new FakeManager(list(10), { workers: 2 });
+    for (const number of [0, 1, 2, 3]) {
+      const child = manager.children[number];
+      child?.say({ type: 'fatal', phase: 'startup', error: errorToWire(new Error('no db')) });
+      child?.exit({ code: 1 });
+    }
+    expect(manager.errors).toMatchObject([{ code: 'ERR_WORKER_START', cause: { message: 'no db' } }]);
+    manager.clock.flush();
+    expect([manager.over, manager.settled, manager.clock.pending]).toEqual([1, [], 0]);
+  });
+
+  it('goes on with the workers that live', () => {
+    const manager = new FakeManager(list(3), { workers: 2, batchSize: 1 });
+    const child = manager.child(0).getReady();
+    for (const number of [1, 2, 3]) manager.child(number).exit({ code: 1 });
+    for (let at = 0; at < 3; at += 1) {
+      child.complete();
+      manager.clock.flush();
+    }
+    child.exit();
+    expect([manager.completed, manager.errors, manager.over]).toEqual([[0, 1, 2], [], 1]);
+  });
+});
+
+describe('results and an abort in the same turn', () => {
+  it.each(['before', 'after'])('are one ending at most: the result came %s it', (when) => {
+    const manager = new FakeManager(list(1));
+    const child = manager.child(0).getReady();
+    if (when === 'before') child.complete();
+    manager.scheduler.halt('aborted');
+    if (when === 'after') child.complete();
+    child.complete();
+    child.exit();
+    expect([manager.completed, manager.over]).toEqual([[0], 1]);
   });
 });
