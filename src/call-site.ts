@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { describe } from './describe.js';
 import { SpecError } from './errors.js';
 import type { ModuleRef } from './protocol.js';
 
@@ -76,7 +77,8 @@ export function moduleNamed(given: string | URL, caller: string | undefined): Mo
   const text = String(given);
   let path: string;
   if (given instanceof URL || text.startsWith('file:')) {
-    if (!text.startsWith('file:')) throw new SpecError(`Expected a file: URL of a module, got ${text}.`);
+    if (!text.startsWith('file:'))
+      throw new SpecError(`Expected the module to be a path or a \`file:\` URL, got ${describe(text)}.`);
     path = fileURLToPath(text);
   } else if (isAbsolute(text)) path = text;
   else {

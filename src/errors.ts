@@ -1,4 +1,5 @@
 import { types } from 'node:util';
+import { describe } from './describe.js';
 
 /** What every error of this library takes beside its message. */
 export interface ThreadFactoryErrorOptions {
@@ -196,23 +197,6 @@ export function isErrorLike(value: unknown): value is Error {
   } catch {
     // A getter or a proxy trap that throws: not an error we can read.
     return false;
-  }
-}
-
-/** One short line about any value; never throws and calls no user code. */
-function describe(value: unknown): string {
-  switch (typeof value) {
-    case 'string':
-      return JSON.stringify(value.length > 200 ? `${value.slice(0, 200)}…` : value);
-    case 'function':
-      return 'a function';
-    case 'object':
-      if (value === null) return 'null';
-      return types.isPromise(value) ? 'a Promise' : 'an object';
-    case 'bigint':
-      return `${value}n`;
-    default:
-      return String(value);
   }
 }
 

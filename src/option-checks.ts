@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { inspect, types } from 'node:util';
+import { describe } from './describe.js';
 import { OptionError } from './errors.js';
 
 /** Turns what the user gave into what the rest of the code uses, or throws an OptionError that says what was expected. */
@@ -89,18 +89,6 @@ export function rejectUnknown(names: readonly string[], known: readonly string[]
   const meant = nearest(unknown, known);
   const hint = meant === undefined ? '' : `; did you mean \`${prefix}${meant}\`?`;
   throw new OptionError(`Unknown option \`${prefix}${unknown}\`${hint}`);
-}
-
-/** A value in a message: simple ones as they are with their type, the insides of others (and their secrets) never. */
-export function describe(value: unknown): string {
-  if (value === undefined || value === null) return `\`${value}\``;
-  if (typeof value === 'object') {
-    if (types.isPromise(value)) return 'a Promise';
-    return Array.isArray(value) ? 'an array' : 'an object';
-  }
-  if (typeof value === 'function' || typeof value === 'symbol') return `a ${typeof value}`;
-  const short = typeof value === 'string' && value.length > 100 ? `${value.slice(0, 100)}…` : value;
-  return `\`${inspect(short)}\` (${typeof value})`;
 }
 
 function nearest(name: string, known: readonly string[]): string | undefined {

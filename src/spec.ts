@@ -1,3 +1,4 @@
+import { describe } from './describe.js';
 import { SpecError } from './errors.js';
 
 /**
@@ -115,32 +116,23 @@ const EXAMPLE = '{ manager: () => [1, 2, 3], workerProcess: (job) => job * 2 }';
  * @param needsManager false where jobs come from elsewhere
  * @throws SpecError saying what was expected and what came
  */
-export function checkSpec(spec: unknown, source = 'The spec', needsManager = true): CheckedSpec {
-  if (typeof spec !== 'object' || spec === null) {
-    throw new SpecError(`${source} must be an object of functions such as ${EXAMPLE}, got ${kindOf(spec)}.`);
-  }
+export function checkSpec(spec: unknown, source = 'the spec', needsManager = true): CheckedSpec {
+  const expected = (what: string, got: string): SpecError =>
+    new SpecError(`Expected ${what}, got ${got}. An example: ${EXAMPLE}.`);
+  if (typeof spec !== 'object' || spec === null)
+    throw expected(`${source} to be an object of functions`, describe(spec));
   const given = spec as Partial<Record<(typeof NAMES)[number], unknown>>;
   for (const name of NAMES) {
-    if (given[name] !== undefined && typeof given[name] !== 'function') {
-      throw new SpecError(`${source}: expected \`${name}\` to be a function, got ${kindOf(given[name])}.`);
-    }
+    if (given[name] !== undefined && typeof given[name] !== 'function')
+      throw expected(`\`${name}\` of ${source} to be a function`, describe(given[name]));
   }
-  if (given.worker !== undefined && given.workerProcess !== undefined) {
-    throw new SpecError(
-      `${source} has both \`worker\` and \`workerProcess\`: they are two names of one function. Keep one.`,
-    );
-  }
+  if (given.worker !== undefined && given.workerProcess !== undefined)
+    throw expected(`${source} to have \`workerProcess\` or \`worker\`, two names of one function`, 'both');
   const workerProcess = given.workerProcess ?? given.worker;
-  if (workerProcess === undefined) {
-    throw new SpecError(
-      `${source} has no \`workerProcess\` (or \`worker\`): the function that does one job, as in ${EXAMPLE}.`,
-    );
-  }
-  if (given.manager === undefined && needsManager) {
-    throw new SpecError(
-      `${source} has no \`manager\`: the function that returns the list of jobs, as in ${EXAMPLE}.`,
-    );
-  }
+  if (workerProcess === undefined)
+    throw expected(`${source} to have \`workerProcess\` (or \`worker\`), which does one job`, 'none');
+  if (given.manager === undefined && needsManager)
+    throw expected(`${source} to have \`manager\`, which returns the list of jobs`, 'none');
   return {
     manager: (given.manager ?? noJobs) as CheckedSpec['manager'],
     workerStartup: given.workerStartup as CheckedSpec['workerStartup'],
@@ -161,7 +153,7 @@ export function specOfModule(namespace: unknown, id: string): CheckedSpec {
   const inner = outer?.default as { default?: unknown } | undefined;
   // A CommonJS module under `import()` has its exports as `default`; a transpiled one has them one level deeper.
   const found = [outer, inner, inner?.default].find(named);
-  return checkSpec(found ?? outer, `The module ${id}`);
+  return checkSpec(found ?? outer, `the module ${id}`);
 }
 
 /** The functions' own texts, by which a worker recognises the factory that it was forked for. */
@@ -193,10 +185,4 @@ export function isAnotherSpec(
 
 function noJobs(): [] {
   return [];
-}
-
-function kindOf(value: unknown): string {
-  if (value === null || value === undefined) return String(value);
-  if (typeof value === 'string') return `the string ${JSON.stringify(value.slice(0, 40))}`;
-  return Array.isArray(value) ? 'an array' : `${typeof value === 'object' ? 'an' : 'a'} ${typeof value}`;
 }

@@ -79,13 +79,13 @@ describe('asError', () => {
   });
 
   test.each([
-    [null, 'null'],
-    [undefined, 'undefined'],
-    ['no', '"no"'],
-    ['y'.repeat(300), `"${'y'.repeat(200)}…"`],
-    [42, '42'],
-    [7n, '7n'],
-    [Symbol('s'), 'Symbol(s)'],
+    [null, '`null`'],
+    [undefined, '`undefined`'],
+    ['no', "`'no'` (string)"],
+    ['y'.repeat(300), `\`'${'y'.repeat(100)}…'\` (string)`],
+    [42, '`42` (number)'],
+    [7n, '`7n` (bigint)'],
+    [Symbol('s'), 'a symbol'],
     [() => 1, 'a function'],
     [Promise.resolve(1), 'a Promise'],
     [{ message: 'only' }, 'an object'],

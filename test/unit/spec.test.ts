@@ -1,0 +1,102 @@
+import { describe, expect, test } from 'vitest';
+import { SpecError } from '../../src/errors.js';
+import { checkSpec, specOfModule } from '../../src/spec.js';
+
+const manager = () => [1, 2, 3];
+const workerProcess = (job: number) => job * 2;
+const EXAMPLE = 'An example: { manager: () => [1, 2, 3], workerProcess: (job) => job * 2 }.';
+
+/** The text of the SpecError. */
+function refusal(check: () => unknown): string {
+  try {
+    check();
+  } catch (error) {
+    expect(error).toBeInstanceOf(SpecError);
+    return (error as SpecError).message;
+  }
+  throw new Error('Nothing was thrown');
+}
+
+describe('the check of a spec', () => {
+  test('gives all functions, under one name each', () => {
+    const rest = { workerStartup() {}, workerFinish() {}, managerFinish() {} };
+    expect(checkSpec({ manager, workerProcess, ...rest })).toEqual({ manager, workerProcess, ...rest });
+    const { worker, ...others } = { manager, worker: workerProcess, ...rest };
+    expect(checkSpec({ worker, ...others })).toEqual({ manager, workerProcess, ...rest });
+    expect(checkSpec({ manager, worker }).workerStartup).toBeUndefined();
+  });
+
+  test('finds functions of a class', () => {
+    class Spec {
+      manager() {
+        return [];
+      }
+      worker() {}
+    }
+    expect(checkSpec(new Spec()).workerProcess).toBe(Spec.prototype.worker);
+  });
+
+  test('needs no manager where jobs come from elsewhere', () => {
+    const { manager: none } = checkSpec({ workerProcess }, 'The spec', false);
+    expect(none(undefined)).toEqual([]);
+  });
+
+  test.each([
+    [undefined, '`undefined`'],
+    [null, '`null`'],
+    [manager, 'a function'],
+    [5, '`5` (number)'],
+  ])('refuses %s: it must be an object of functions', (spec, got) => {
+    expect(refusal(() => checkSpec(spec))).toBe(
+      `Expected the spec to be an object of functions, got ${got}. ${EXAMPLE}`,
+    );
+  });
+
+  test.each([
+    ['manager', [1, 2, 3], 'an array'],
+    ['workerStartup', null, '`null`'],
+    ['workerProcess', 'work.js', "`'work.js'` (string)"],
+    ['worker', {}, 'an object'],
+    ['workerFinish', Promise.resolve(), 'a Promise'],
+    ['managerFinish', 1, '`1` (number)'],
+  ])('refuses a %s that is no function', (name, value, got) => {
+    expect(refusal(() => checkSpec({ manager, workerProcess, [name]: value }, 'the module a.js'))).toBe(
+      `Expected \`${name}\` of the module a.js to be a function, got ${got}. ${EXAMPLE}`,
+    );
+  });
+
+  test('says what is missing, or there twice', () => {
+    expect(refusal(() => checkSpec({ manager }))).toBe(
+      `Expected the spec to have \`workerProcess\` (or \`worker\`), which does one job, got none. ${EXAMPLE}`,
+    );
+    expect(refusal(() => checkSpec({ workerProcess }))).toBe(
+      `Expected the spec to have \`manager\`, which returns the list of jobs, got none. ${EXAMPLE}`,
+    );
+    expect(refusal(() => checkSpec({ manager, workerProcess, worker: workerProcess }))).toBe(
+      `Expected the spec to have \`workerProcess\` or \`worker\`, two names of one function, got both. ${EXAMPLE}`,
+    );
+  });
+});
+
+describe('the spec of a module', () => {
+  const spec = { manager, workerProcess };
+
+  test.each([
+    ['exports by name', spec],
+    ['a default export', { default: spec }],
+    ['`module.exports` under import()', { default: spec, ...spec }],
+    ['a transpiled default export under import()', { default: { default: spec, __esModule: true } }],
+    ['the other name of workerProcess', { default: { manager, worker: workerProcess } }],
+  ])('is found as %s', (_, namespace) => {
+    expect(specOfModule(namespace, 'a.js')).toMatchObject({ manager, workerProcess });
+  });
+
+  test('that exports none says so', () => {
+    expect(refusal(() => specOfModule({ default: () => {} }, 'a.js'))).toMatch(
+      /^Expected the module a\.js to have `workerProcess` \(or `worker`\), /,
+    );
+    expect(refusal(() => specOfModule(undefined, 'a.js'))).toMatch(
+      /^Expected the module a\.js to be an object /,
+    );
+  });
+});
