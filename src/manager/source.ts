@@ -1,3 +1,5 @@
+import { describe } from '../describe.js';
+
 /**
  * Whatever `manager()` returned, as one pull-based list of jobs.
  *
@@ -96,6 +98,7 @@ class IterableSource implements Source {
   taken = 0;
   private readonly iterator: Iterator<unknown>;
   private state: 'open' | 'ended' | 'closed' = 'open';
+  private pulling = false;
   private readonly buffer: unknown[] = [];
   private readonly size: number | undefined;
 
@@ -123,9 +126,8 @@ class IterableSource implements Source {
   }
 
   take(count: number): Chunk | undefined {
-    if (this.buffer.length < count) this.pull(count);
     // Asks for one more than was wanted, so that the end is known as soon as the last job is taken.
-    if (this.buffer.length <= count) this.pull(count + 1);
+    this.pull(count + 1);
     if (this.buffer.length === 0) return undefined;
     const first = this.taken;
     const jobs = this.buffer.splice(0, count);
@@ -136,28 +138,36 @@ class IterableSource implements Source {
   readAhead(): void {}
 
   close(): void {
-    if (this.state !== 'open') {
-      this.buffer.length = 0;
-      return;
-    }
-    this.state = 'closed';
     this.buffer.length = 0;
-    try {
-      this.iterator.return?.();
-    } catch (error) {
-      this.events.failed(error);
-    }
+    if (this.state !== 'open') return;
+    this.state = 'closed';
+    // A generator that stops its own run can't be returned before it has yielded.
+    if (!this.pulling) this.returnIterator();
   }
 
   private pull(level: number): void {
+    this.pulling = true;
     try {
-      while (this.state === 'open' && this.buffer.length < level) {
-        const next = this.iterator.next();
-        if (next.done) this.state = 'ended';
-        else this.buffer.push(next.value);
-      }
+      while (this.state === 'open' && this.buffer.length < level) this.pullOne();
     } catch (error) {
       this.state = 'ended';
+      this.events.failed(error);
+    }
+    this.pulling = false;
+  }
+
+  private pullOne(): void {
+    const next = this.iterator.next();
+    if (this.state !== 'open') {
+      if (!next.done) this.returnIterator();
+    } else if (next.done) this.state = 'ended';
+    else this.buffer.push(next.value);
+  }
+
+  private returnIterator(): void {
+    try {
+      this.iterator.return?.();
+    } catch (error) {
       this.events.failed(error);
     }
   }
@@ -221,8 +231,12 @@ class AsyncSource implements Source {
     this.state = 'closed';
     this.wakeUp();
     // Not awaited: a generator that hangs in `next()` would never get to its `return()`.
+    void this.returnIterator();
+  }
+
+  private async returnIterator(): Promise<void> {
     try {
-      this.iterator.return?.()?.then(undefined, (error: unknown) => this.events.failed(error));
+      await this.iterator.return?.();
     } catch (error) {
       this.events.failed(error);
     }
@@ -256,12 +270,4 @@ class AsyncSource implements Source {
       this.events.failed(error);
     }
   }
-}
-
-function describe(value: unknown): string {
-  if (value === null || value === undefined) return String(value);
-  if (typeof value === 'string') return `the string ${JSON.stringify(value.slice(0, 40))}`;
-  if (typeof value !== 'object') return `a ${typeof value}`;
-  const name = (value as { constructor?: { name?: unknown } }).constructor?.name;
-  return typeof name === 'string' && name !== 'Object' ? `an instance of ${name}` : 'a plain object';
 }
