@@ -1,3 +1,5 @@
+import { describe } from '../describe.js';
+
 /**
  * Whether a failed attempt is run again. Two separate budgets: `retries` for throws and timeouts, `crashRetries` for
  * attempts that killed their worker. Only jobs that were charged are remembered, until they settle.
@@ -17,6 +19,27 @@ export interface RetryOptions {
 export type Verdict =
   | { readonly again: true; readonly delay: number }
   | { readonly again: false; readonly error: unknown };
+
+/** What one of the user's functions has to return. */
+interface Expected {
+  readonly of: string;
+  readonly what: string;
+  readonly accepts: (value: unknown) => boolean;
+}
+
+/** Any value may stand for yes or no but an object: a promise is true whatever it resolves to. */
+const WHEN: Expected = {
+  of: 'retries.when',
+  what: '`true` or `false`',
+  accepts: (value) => typeof value !== 'object' || value === null,
+};
+
+/** A job that waits for ever would keep the run from ending. */
+const DELAY: Expected = {
+  of: 'retries.delay',
+  what: 'a finite number of milliseconds, 0 or greater',
+  accepts: (value) => typeof value === 'number' && value >= 0 && Number.isFinite(value),
+};
 
 interface Charges {
   failures: number;
@@ -46,15 +69,9 @@ export class RetryPolicy {
     const { limit, when, delay } = this.options.retries;
     if (charges.failures >= limit) return { again: false, error };
     try {
-      if (!when(error)) return { again: false, error };
+      if (!checked(WHEN, when(error), error)) return { again: false, error };
       const attempt = 1 + charges.failures + charges.crashes;
-      const ms = delay(attempt, error);
-      if (typeof ms !== 'number' || !(ms >= 0)) {
-        const got = `${String(ms)} (${typeof ms})`;
-        throw new TypeError(`Expected \`retries.delay\` to return milliseconds of 0 or more, got ${got}`, {
-          cause: error,
-        });
-      }
+      const ms = checked(DELAY, delay(attempt, error), error);
       charges.failures += 1;
       this.charges.set(index, charges);
       return { again: true, delay: ms };
@@ -77,4 +94,10 @@ export class RetryPolicy {
   settled(index: number): void {
     if (this.charges.size > 0) this.charges.delete(index);
   }
+}
+
+/** The value, if it is what was expected; the failed attempt's error is kept as the `cause` if not. */
+function checked<T>({ of, what, accepts }: Expected, value: T, cause: unknown): T {
+  if (accepts(value)) return value;
+  throw new TypeError(`Expected \`${of}\` to return ${what}, got ${describe(value)}`, { cause });
 }
