@@ -11,6 +11,12 @@ import type { Worker } from './worker.js';
  * unreported job may have been the one. It is charged only where there is no other.
  */
 
+/** A worker that has gone, as far as its jobs and its error are concerned. */
+export type DeadWorker = Pick<
+  Worker,
+  'batches' | 'reason' | 'alone' | 'overdue' | 'given' | 'uncaught' | 'pid' | 'exit' | 'stderr'
+>;
+
 /** What becomes of the jobs that a dead worker held. */
 export interface Blame {
   /** Certainly did it: charged. */
@@ -28,7 +34,7 @@ export interface Held {
 }
 
 /** @param worker one that has gone; @param concurrency how many jobs it ran at once */
-export function blame(worker: Worker, concurrency: number): Blame {
+export function blame(worker: DeadWorker, concurrency: number): Blame {
   const unreported = worker.batches.map((batch) =>
     batch.unreported().map((position): Held => ({ batch, position })),
   );
@@ -45,7 +51,7 @@ export function blame(worker: Worker, concurrency: number): Blame {
 }
 
 /** Such an error may have been thrown late by a job that had ended. The child has reported what ended, and named what ran. */
-function blameForUncaught(worker: Worker, running: readonly number[], all: readonly Held[]): Blame {
+function blameForUncaught(worker: DeadWorker, running: readonly number[], all: readonly Held[]): Blame {
   // The only job it ever had.
   if (all.length === 1 && worker.given === 1) return { culprits: all, suspects: [], innocent: [] };
   const named = all.filter(({ batch, position }) => running.includes(batch.indexAt(position)));
@@ -55,7 +61,7 @@ function blameForUncaught(worker: Worker, running: readonly number[], all: reado
 }
 
 function blameForTimeout(
-  worker: Worker,
+  worker: DeadWorker,
   concurrency: number,
   begun: readonly Held[],
   innocent: readonly Held[],
@@ -87,7 +93,7 @@ function blameForTimeout(
  * @param worker one that has gone
  * @param what the job and its attempts, for the text
  */
-export function crashError(worker: Worker, what: string): WorkerCrashError {
+export function crashError(worker: DeadWorker, what: string): WorkerCrashError {
   const { exit, uncaught, pid } = worker;
   const stderr = worker.stderr();
   const cause = uncaught && errorFromWire(uncaught.error);

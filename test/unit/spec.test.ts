@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { SpecError } from '../../src/errors.js';
-import { checkSpec, specOfModule } from '../../src/spec.js';
+import { checkSpec, isAnotherSpec, specOfModule, textsOf } from '../../src/spec.js';
 
 const manager = () => [1, 2, 3];
 const workerProcess = (job: number) => job * 2;
@@ -98,5 +98,25 @@ describe('the spec of a module', () => {
     expect(refusal(() => specOfModule(undefined, 'a.js'))).toMatch(
       /^Expected the module a\.js to be an object /,
     );
+  });
+});
+
+describe('a spec found in a worker', () => {
+  const wanted = textsOf(checkSpec({ manager, workerProcess }));
+  const other = checkSpec({ manager, workerProcess: (job: number) => job - 1 });
+  const unread = () => {
+    throw new Error('The module was read in vain');
+  };
+
+  test('is the wanted one where its functions have the same texts', () => {
+    expect(isAnotherSpec(wanted, checkSpec({ manager, workerProcess }), unread)).toBe(false);
+  });
+
+  test('is another one where the texts of the wanted functions stand in the module', () => {
+    expect(isAnotherSpec(wanted, other, () => `// a module\n${wanted.join(';\n')}`)).toBe(true);
+  });
+
+  test('may be the wanted one where they do not, since the module was transformed', () => {
+    expect(isAnotherSpec(wanted, other, () => '// a module')).toBe(false);
   });
 });
