@@ -15,6 +15,16 @@ const TIME_AND_PROCESS = [
   'globalThis',
 ];
 const VALUES = ['errors', 'error-wire', 'codec', 'serializer', 'plain-copy', 'refusal'];
+const RUNNER = [
+  'runner',
+  'lane',
+  'open-batch',
+  'open-batches',
+  'report',
+  'stopwatch',
+  'time-limit',
+  'context',
+];
 const EDGES = [
   'journal',
   'journal/',
@@ -46,7 +56,7 @@ const ROOMS: readonly Room[] = [
   {
     // Runs over a channel it was given, in any process.
     name: 'runner',
-    files: ['child/runner', 'child/context', 'child/report'],
+    files: RUNNER.map((name) => `child/${name}`),
     may: ['protocol', 'errors', 'error-wire', 'codec', 'clock'],
     types: ['spec'],
     without: TIME_AND_PROCESS,

@@ -41,7 +41,6 @@ let wanted: { module: string; factory: FactoryRef } | undefined;
 let init: InitMessage | undefined;
 let spec: CheckedSpec | undefined;
 let runner: Runner | undefined;
-let beginning: Promise<boolean> | undefined;
 let lastSent: Promise<void> | undefined;
 
 /** Sends a message; a promise where the channel is full, settled when it is on its way. */
@@ -113,7 +112,7 @@ function receive(message: ManagerMessage): void {
       void load(message);
       return;
     case 'begin':
-      void begin(message.id);
+      begin(message.id);
       return;
     case 'jobs':
       runInside('job', () => runner?.accept(message));
@@ -228,7 +227,7 @@ function missing(state: string): string {
   );
 }
 
-async function begin(id: number): Promise<void> {
+function begin(id: number): void {
   if (spec === undefined || init === undefined || phase !== 'loaded') return;
   phase = 'running';
   runner = new Runner(
@@ -245,14 +244,12 @@ async function begin(id: number): Promise<void> {
   );
   // A startup that throws has been reported; the manager ends us.
   const running = runner;
-  beginning = runInside('job', () => running.begin(id));
-  await beginning;
+  void runInside('job', () => running.begin(id));
 }
 
 async function finish(): Promise<void> {
   // Only what has started up has anything to finish; a failed start was reported, and the manager ends us.
-  if ((await beginning) === false) return;
-  await runInside('job', () => runner?.finish());
+  if ((await runInside('job', () => runner?.finish())) === false) return;
   leave();
 }
 

@@ -15,6 +15,7 @@ export class Context {
   readonly #host: ContextHost;
   #controller: AbortController | undefined;
   #reason: { readonly value: unknown } | undefined;
+  #hasEnded = false;
   readonly index: number | undefined;
   readonly attempt: number | undefined;
 
@@ -39,9 +40,10 @@ export class Context {
     return this.#controller.signal;
   }
 
+  /** Of a job that has ended there is no progress: it would come after the job's own event. */
   get progress(): (data: unknown) => void {
     return (data) => {
-      if (this.index !== undefined) this.#host.progress(this.index, data);
+      if (this.index !== undefined && !this.#hasEnded) this.#host.progress(this.index, data);
     };
   }
 
@@ -49,5 +51,10 @@ export class Context {
   static fire(context: Context, reason: unknown): void {
     context.#reason ??= { value: reason };
     context.#controller?.abort(reason);
+  }
+
+  /** Notes that the attempt is over. */
+  static end(context: Context): void {
+    context.#hasEnded = true;
   }
 }

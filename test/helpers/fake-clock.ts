@@ -7,11 +7,16 @@ interface Entry {
 
 /** Time that stands still until a test moves it. */
 export class FakeClock implements Clock {
+  /** How often it was looked at. */
+  reads = 0;
   private time = 0;
   private readonly timers = new Map<Timer, Entry>();
   private soons: (() => void)[] = [];
 
-  now = (): number => this.time;
+  now = (): number => {
+    this.reads += 1;
+    return this.time;
+  };
   epoch = (): number => 1_700_000_000_000 + this.time;
 
   after(ms: number, callback: () => void): Timer {
@@ -37,6 +42,11 @@ export class FakeClock implements Clock {
   get untilNext(): number | undefined {
     const dues = [...this.timers.values()].map(({ due }) => due);
     return dues.length === 0 ? undefined : Math.max(0, Math.min(...dues) - this.time);
+  }
+
+  /** Time goes by and nothing is called back: a synchronous job runs. */
+  pass(ms: number): void {
+    this.time += ms;
   }
 
   /** Calls back all that was wanted `soon`, and what that wants in turn. */

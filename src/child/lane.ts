@@ -1,0 +1,90 @@
+import { errorToWire } from '../error-wire.js';
+import { timeoutError } from '../errors.js';
+import type { FailedAttempt } from '../protocol.js';
+import { Context } from './context.js';
+import type { OpenBatch } from './open-batch.js';
+import type { OpenBatches } from './open-batches.js';
+import type { Stopwatch } from './stopwatch.js';
+import { OverTime } from './time-limit.js';
+
+/** What a lane needs of its runner. */
+export interface LaneHost {
+  readonly batches: OpenBatches;
+  /** Milliseconds an attempt may take. */
+  readonly timeout: number | undefined;
+  /** Calls `workerProcess`. */
+  process(job: unknown, context: Context): unknown;
+  contextOf(batch: OpenBatch, position: number): Context;
+  /** Waits for an asynchronous job that began at `startedAt`. */
+  settled(value: PromiseLike<unknown>, context: Context, startedAt: number): Promise<unknown>;
+  /** The lane has no job left. */
+  laneEnded(lane: Lane): void;
+}
+
+/**
+ * One job after the other: takes the next that has not begun, until there is none. It stays synchronous as long as the
+ * jobs are: a thousand tiny jobs cost one turn of the event loop.
+ */
+export class Lane {
+  constructor(
+    private readonly host: LaneHost,
+    private readonly watch: Stopwatch,
+  ) {}
+
+  /** Runs what there is to run. */
+  async run(): Promise<void> {
+    const { host, watch } = this;
+    const { batches } = host;
+    watch.start();
+    for (let batch = batches.next(); batch !== undefined; batch = batch.hasNext ? batch : batches.next()) {
+      const position = batch.take(watch.now);
+      const context = host.contextOf(batch, position);
+      batches.begins(batch, position, watch.now);
+      let value: unknown;
+      let failed: FailedAttempt | undefined;
+      let isLong = false;
+      try {
+        value = host.process(batch.jobAt(position), context);
+        if (isThenable(value)) {
+          isLong = true;
+          // The tiny ones before it were timed together: their group ends here.
+          watch.split(batch.report);
+          value = await host.settled(value, context, watch.now);
+        }
+      } catch (error) {
+        isLong = true;
+        failed = failure(position, error);
+      }
+      Context.end(context);
+      watch.lap(batch.report, isLong);
+      this.note(batch, position, value, failed);
+      if (batch.hasNext && (watch.isBehind || !batches.isReportDue(watch.now))) continue;
+      watch.split(batch.report);
+      const room = batches.report(batch, watch.now);
+      if (room === undefined) continue;
+      await room;
+      watch.start();
+    }
+    host.laneEnded(this);
+  }
+
+  /** Notes how an attempt ended. One that took too long has timed out, whether it could be told so or not. */
+  private note(batch: OpenBatch, position: number, value: unknown, failed: FailedAttempt | undefined): void {
+    const { timeout } = this.host;
+    const isLate = timeout !== undefined && this.watch.lastMs > timeout && failed?.kind !== 'timeout';
+    const failedAs = isLate ? failure(position, new OverTime(timeoutError(timeout))) : failed;
+    batch.running -= 1;
+    batch.report.add(position, failedAs === undefined ? value : undefined, failedAs);
+  }
+}
+
+function failure(position: number, error: unknown): FailedAttempt {
+  return error instanceof OverTime
+    ? { position, kind: 'timeout', error: errorToWire(error.error) }
+    : { position, kind: 'threw', error: errorToWire(error) };
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  if ((typeof value !== 'object' || value === null) && typeof value !== 'function') return false;
+  return typeof (value as { then?: unknown }).then === 'function';
+}

@@ -1,0 +1,77 @@
+import { decodeColumn } from '../codec.js';
+import type { JobsMessage } from '../protocol.js';
+import { indexAt } from '../protocol.js';
+import { Report } from './report.js';
+
+/**
+ * A batch in a worker that has not been run to its end: which of its jobs is next, and what is to be reported of those
+ * before. Several lanes may take from it.
+ */
+export class OpenBatch {
+  readonly report: Report;
+  /** Jobs that have begun and not ended. */
+  running = 0;
+  private readonly jobs: readonly unknown[];
+  private next = 0;
+  private end: number;
+  private begunAt = 0;
+
+  /**
+   * @param message the batch as it came
+   * @param epochOffset epoch milliseconds minus the monotonic clock's
+   * @throws SerializationError if its jobs can't be read
+   */
+  constructor(
+    private readonly message: JobsMessage,
+    epochOffset: number,
+  ) {
+    this.jobs = decodeColumn(message.jobs);
+    this.report = new Report(message, epochOffset);
+    this.end = message.count;
+  }
+
+  /** Its number on the wire. */
+  get seq(): number {
+    return this.message.batch;
+  }
+
+  /** Whether a job of it has not begun. */
+  get hasNext(): boolean {
+    return this.next < this.end;
+  }
+
+  /** Whether nothing of it runs or will run: what is left of it is in the report. */
+  get isOver(): boolean {
+    return this.next >= this.end && this.running === 0;
+  }
+
+  /** Begins the next job. @param now the clock, when the job before it ended @returns its position */
+  take(now: number): number {
+    if (this.next === 0) this.begunAt = now;
+    this.running += 1;
+    return this.next++;
+  }
+
+  jobAt(position: number): unknown {
+    return this.jobs[position];
+  }
+
+  indexAt(position: number): number {
+    return indexAt(this.message, position);
+  }
+
+  attemptAt(position: number): number {
+    return this.message.attempts?.[position] ?? 1;
+  }
+
+  /** Whether it has run for longer than it may. */
+  isOverBudget(now: number): boolean {
+    return now - this.begunAt > this.message.budget;
+  }
+
+  /** Gives back what has not begun. */
+  handBack(): void {
+    this.report.returned += this.end - this.next;
+    this.end = this.next;
+  }
+}

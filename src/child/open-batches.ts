@@ -1,0 +1,127 @@
+import type { Clock } from '../clock.js';
+import type { ChildMessage } from '../protocol.js';
+import { BRAND } from '../protocol.js';
+import type { OpenBatch } from './open-batch.js';
+
+/** Where messages go. A promise means: wait before starting more, the channel is full. */
+export interface RunnerPort {
+  send(message: ChildMessage): Promise<void> | undefined;
+}
+
+/** What decides when reports are sent. */
+export interface ReportOptions {
+  readonly concurrency: number;
+  /** Milliseconds an attempt may take. */
+  readonly timeout: number | undefined;
+  /** Bytes of RSS above which unstarted jobs are given back. */
+  readonly maxMemory: number | undefined;
+  readonly rss: () => number;
+  readonly clock: Clock;
+}
+
+/** Milliseconds between two reports. */
+const FLUSH_MS = 10;
+/** The same where there is a `timeout`, whose clock in the manager runs from the last report. */
+const FLUSH_TIMED_MS = 2;
+
+/**
+ * The batches that have not been run to their end, oldest first, and what is told of them: what has ended is buffered in a
+ * report a batch and sent every few milliseconds, at the end of a batch, when a lane has to wait, and before a job that
+ * would start after a longer gap, so that a crash loses the report of micro-jobs only.
+ */
+export class OpenBatches {
+  /** What to wait for while the channel is full. */
+  pressure: Promise<void> | undefined;
+  private batches: OpenBatch[] = [];
+  /** When the manager last heard what has ended, or begun; progress tells neither. */
+  private lastReport = 0;
+  private isFlushDue = false;
+  private readonly flushMs: number;
+
+  constructor(
+    private readonly port: RunnerPort,
+    private readonly options: ReportOptions,
+  ) {
+    this.flushMs = options.timeout === undefined ? FLUSH_MS : FLUSH_TIMED_MS;
+  }
+
+  add(batch: OpenBatch): void {
+    this.batches.push(batch);
+  }
+
+  /** The oldest of which a job has not begun. */
+  next(): OpenBatch | undefined {
+    for (const batch of this.batches) if (batch.hasNext) return batch;
+    return undefined;
+  }
+
+  /** Whether what has ended should be reported now. */
+  isReportDue(now: number): boolean {
+    return now - this.lastReport >= this.flushMs;
+  }
+
+  /**
+   * Reports what has ended of a batch. One that took far longer than was thought gives back what has not begun.
+   * @returns what to wait for if the channel is full then
+   */
+  report(batch: OpenBatch, now: number): Promise<void> | undefined {
+    if (batch.isOverBudget(now)) batch.handBack();
+    this.flushBatch(batch);
+    return this.pressure;
+  }
+
+  /** A job is about to begin. With a `timeout` the manager has to know when: it hears something every few milliseconds. */
+  begins(batch: OpenBatch, position: number, now: number): void {
+    const { timeout, concurrency } = this.options;
+    if (timeout === undefined) return;
+    if (concurrency === 1 && position > 0 && !this.isReportDue(now)) return;
+    this.flushBatch(batch);
+    this.lastReport = now;
+    this.send({ brand: BRAND, type: 'started', batch: batch.seq, position });
+  }
+
+  /** Gives back all that has not begun. */
+  giveBack(): void {
+    for (const batch of this.batches) batch.handBack();
+    this.flush();
+  }
+
+  /** Sends what is buffered. */
+  flush(): void {
+    for (const batch of this.batches) this.flushBatch(batch);
+  }
+
+  /** Sends what is buffered when what runs now has come to a stop. */
+  flushSoon(): void {
+    if (this.isFlushDue) return;
+    this.isFlushDue = true;
+    this.options.clock.soon(() => {
+      this.isFlushDue = false;
+      this.flush();
+    });
+  }
+
+  send(message: ChildMessage): void {
+    const pressure = this.port.send(message);
+    if (pressure === undefined) return;
+    const mine = pressure.then(() => {
+      if (this.pressure === mine) this.pressure = undefined;
+    });
+    this.pressure = mine;
+  }
+
+  private flushBatch(batch: OpenBatch): void {
+    if (!batch.report.empty) {
+      const isFull = this.isMemoryFull;
+      if (isFull) for (const open of this.batches) open.handBack();
+      this.lastReport = this.options.clock.now();
+      this.send(batch.report.take(isFull));
+    }
+    if (batch.isOver) this.batches = this.batches.filter((other) => other !== batch);
+  }
+
+  private get isMemoryFull(): boolean {
+    const { maxMemory, rss } = this.options;
+    return maxMemory !== undefined && rss() > maxMemory;
+  }
+}

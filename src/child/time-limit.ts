@@ -1,0 +1,55 @@
+import type { Clock, Timer } from '../clock.js';
+import type { JobTimeoutError } from '../errors.js';
+import { timeoutError } from '../errors.js';
+import { Context } from './context.js';
+
+/** Milliseconds an attempt over its time has to end by itself. */
+const OVERTIME_MS = 1000;
+
+/** Marks an attempt that is over its time, whatever the job itself threw. */
+export class OverTime {
+  constructor(readonly error: JobTimeoutError) {}
+}
+
+/** How long an attempt may take, and what then. */
+export interface TimeLimit {
+  /** Milliseconds. */
+  readonly timeout: number;
+  readonly clock: Clock;
+  /** Whether an attempt that does not end a second later is left behind, because nobody can kill it. */
+  readonly abandons: boolean;
+}
+
+/**
+ * Waits for an asynchronous attempt; fires its signal when its time is over.
+ * @param startedAt when it began, in the limit's clock
+ * @throws OverTime if its time was over before it ended, whichever way it did
+ */
+export async function inTime(
+  value: PromiseLike<unknown>,
+  context: Context,
+  startedAt: number,
+  { timeout, clock, abandons }: TimeLimit,
+): Promise<unknown> {
+  const overTime = new OverTime(timeoutError(timeout));
+  let isLate = false;
+  let abandon: (() => void) | undefined;
+  const abandoned = new Promise<void>((resolve) => {
+    abandon = resolve;
+  });
+  let timer: Timer = clock.after(Math.max(0, startedAt + timeout - clock.now()), () => {
+    isLate = true;
+    Context.fire(context, overTime.error);
+    if (abandons) timer = clock.after(OVERTIME_MS, () => abandon?.());
+  });
+  try {
+    const result = await (abandons ? Promise.race([value, abandoned]) : value);
+    if (!isLate) return result;
+  } catch (error) {
+    // What a job throws when its signal fires is only its way to end.
+    if (!isLate) throw error;
+  } finally {
+    clock.clear(timer);
+  }
+  throw overTime;
+}
