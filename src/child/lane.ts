@@ -3,6 +3,7 @@ import { timeoutError } from '../errors.js';
 import type { FailedAttempt } from '../protocol.js';
 import { Context } from './context.js';
 import type { OpenBatch } from './open-batch.js';
+import { Unreadable } from './open-batch.js';
 import type { OpenBatches } from './open-batches.js';
 import type { Stopwatch } from './stopwatch.js';
 import { OverTime } from './time-limit.js';
@@ -79,9 +80,9 @@ export class Lane {
 }
 
 function failure(position: number, error: unknown): FailedAttempt {
-  return error instanceof OverTime
-    ? { position, kind: 'timeout', error: errorToWire(error.error) }
-    : { position, kind: 'threw', error: errorToWire(error) };
+  if (error instanceof OverTime) return { position, kind: 'timeout', error: errorToWire(error.error) };
+  if (error instanceof Unreadable) return { position, kind: 'refused', error: errorToWire(error.error) };
+  return { position, kind: 'threw', error: errorToWire(error) };
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

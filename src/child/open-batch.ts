@@ -1,7 +1,13 @@
 import { decodeColumn } from '../codec.js';
+import type { SerializationError } from '../errors.js';
 import type { JobsMessage } from '../protocol.js';
 import { indexAt } from '../protocol.js';
 import { Report } from './report.js';
+
+/** Thrown for a job that can't be read here: that job alone fails. */
+export class Unreadable {
+  constructor(readonly error: SerializationError) {}
+}
 
 /**
  * A batch in a worker that has not been run to its end: which of its jobs is next, and what is to be reported of those
@@ -12,6 +18,7 @@ export class OpenBatch {
   /** Jobs that have begun and not ended. */
   running = 0;
   private readonly jobs: readonly unknown[];
+  private readonly unreadable = new Map<number, SerializationError>();
   private next = 0;
   private end: number;
   private begunAt = 0;
@@ -19,13 +26,16 @@ export class OpenBatch {
   /**
    * @param message the batch as it came
    * @param epochOffset epoch milliseconds minus the monotonic clock's
-   * @throws SerializationError if its jobs can't be read
+   * @throws SerializationError if its jobs can't be read at all
    */
   constructor(
     private readonly message: JobsMessage,
     epochOffset: number,
   ) {
-    this.jobs = decodeColumn(message.jobs);
+    const note = (position: number, error: SerializationError): void => {
+      this.unreadable.set(position, error);
+    };
+    this.jobs = decodeColumn(message.jobs, note, (position) => `job ${this.indexAt(position)}`);
     this.report = new Report(message, epochOffset);
     this.end = message.count;
   }
@@ -52,7 +62,10 @@ export class OpenBatch {
     return this.next++;
   }
 
+  /** @throws Unreadable */
   jobAt(position: number): unknown {
+    const error = this.unreadable.size === 0 ? undefined : this.unreadable.get(position);
+    if (error !== undefined) throw new Unreadable(error);
     return this.jobs[position];
   }
 

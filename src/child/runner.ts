@@ -191,7 +191,7 @@ export class Runner implements ContextHost, LaneHost {
   }
 }
 
-/** Undefined where its jobs can't be read (nested too deeply): the manager then sends them one by one. */
+/** Undefined where its jobs can't be read at all: the manager then sends them one by one. */
 function openBatch(message: JobsMessage, epochOffset: number): OpenBatch | undefined {
   try {
     return new OpenBatch(message, epochOffset);

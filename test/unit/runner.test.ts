@@ -291,6 +291,29 @@ describe('failures', () => {
     expect((refused as { error: Error }).error.message).toMatch(/^Cannot send the result of job 41: /);
   });
 
+  test('to read a job fail it alone, and it is not begun', async () => {
+    const begun: unknown[] = [];
+    const { runner, channel } = await readyRunner<unknown>({
+      workerProcess: (job) => {
+        begun.push(job);
+      },
+    });
+    const message = batchOf([1, new Map([[2, 2]]), 3], { first: 40 });
+    const jobs = Buffer.from(message.jobs as Uint8Array);
+    // The Map goes by itself: behind a head of 20 bytes, v8's version and tag.
+    jobs.fill(0xff, 22, 24);
+    runner.accept({ ...message, jobs });
+    expect(begun).toEqual([1, 3]);
+    expect(channel.outcomes()).toMatchObject([
+      { value: undefined },
+      {
+        kind: 'refused',
+        error: { code: 'ERR_SERIALIZATION', message: expect.stringMatching(/^Cannot read job 41: /) },
+      },
+      { value: undefined },
+    ]);
+  });
+
   test('to read a batch are reported: none of it was begun', async () => {
     const begun: unknown[] = [];
     const { runner, channel } = await readyRunner({ workerProcess: (job) => begun.push(job) });
