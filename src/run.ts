@@ -209,6 +209,7 @@ export class Run {
     );
     this.source = source;
     if (this.failure !== undefined) return;
+    this.tally.expect(source.total);
     const pool = new Pool(
       { size, spawn: this.spawner(parentDeath), limits: options, clock: this.clock },
       {
@@ -394,10 +395,10 @@ export class Run {
 
   private summary(value: unknown): Summary {
     const { tally } = this;
-    // A last job without a result still has its place.
     const { results } = tally;
     const total = this.source?.taken ?? 0;
-    if (this.setup.keepResults && results.length < total) results.length = total;
+    // A last job without a result still has its place; jobs that were never taken have none.
+    if (this.setup.keepResults) results.length = total;
     return {
       total,
       completed: tally.completed,

@@ -73,10 +73,8 @@ export class Endings {
   settle(settlements: readonly Settlement[]): void {
     if (settlements.length === 0) return;
     const { retries, window } = this.parts;
-    for (const { index } of settlements) {
-      retries.settled(index);
-      window?.settled(index);
-    }
+    if (!retries.pristine) for (const { index } of settlements) retries.settled(index);
+    if (window !== undefined) for (const { index } of settlements) window.settled(index);
     this.events.settled(settlements);
   }
 

@@ -92,7 +92,7 @@ export class RetryPolicy {
 
   /** Forgets a job that has settled. */
   settled(index: number): void {
-    if (this.charges.size > 0) this.charges.delete(index);
+    this.charges.delete(index);
   }
 }
 

@@ -40,6 +40,9 @@ export interface FailureRecord {
 /** How many failures are kept where results are not. */
 export const KEPT_FAILURES = 1000;
 
+/** V8 makes a longer array a slow dictionary from the start. */
+const MAX_FAST_LENGTH = 2 ** 25;
+
 export class Tally {
   completed = 0;
   failed = 0;
@@ -54,6 +57,11 @@ export class Tally {
   /** Jobs that have settled, in this run or an earlier one of the same journal. */
   get done(): number {
     return this.completed + this.failed + this.skipped;
+  }
+
+  /** Makes room for all results at once, which is cheaper than to grow; a longer list than V8 can hold so grows. */
+  expect(total: number | undefined): void {
+    if (this.keepResults && total !== undefined && total <= MAX_FAST_LENGTH) this.results.length = total;
   }
 
   complete(index: number, result: unknown): void {
