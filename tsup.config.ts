@@ -48,11 +48,11 @@ const takeChunks: NonNullable<Options['esbuildPlugins']>[number] = {
   },
 };
 
-/** In the bootstrap, modules directly under src are those of `index.cjs`: see scripts/entry.ts. */
+/** In the other entries, modules directly under src and the manager's are those of `index.cjs`: see scripts/entry.ts. */
 const takeShared: NonNullable<Options['esbuildPlugins']>[number] = {
   name: 'take-shared',
   setup(build) {
-    build.onResolve({ filter: /^\.\.\/[\w-]+\.js$/ }, ({ path }) => ({
+    build.onResolve({ filter: /^\.\.\/(manager\/)?[\w-]+\.js$/ }, ({ path }) => ({
       path: path.slice('../'.length, -'.js'.length),
       namespace: 'shared',
     }));
@@ -63,7 +63,7 @@ const takeShared: NonNullable<Options['esbuildPlugins']>[number] = {
     build.onLoad({ filter: /.*/, namespace: 'shared' }, async ({ path }) => {
       const entry = await readFile('scripts/entry.ts', 'utf8');
       if (!entry.includes(`'../src/${path}.js'`)) {
-        return { errors: [{ text: `The child's side needs src/${path}.ts: share it in scripts/entry.ts` }] };
+        return { errors: [{ text: `An entry needs src/${path}.ts: share it in scripts/entry.ts` }] };
       }
       return {
         contents: `module.exports = require('./index.cjs')[Symbol.for('threadfactory.shared')]['${path}'];`,
@@ -80,4 +80,8 @@ export default defineConfig([
   }),
   ...CHUNKS.map((name) => entry(name, `src/${name}.ts`, { esbuildPlugins: [licences] })),
   entry('bootstrap', 'src/child/bootstrap.ts', { esbuildPlugins: [takeShared] }),
+  entry('bullmq', 'src/engines/index.ts', {
+    dts: { entry: { bullmq: 'src/engines/index.ts' } },
+    esbuildPlugins: [takeShared],
+  }),
 ]);

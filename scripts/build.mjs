@@ -7,7 +7,7 @@ import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { addDoors } from './doors.mjs';
+import { addDoors, addNamedDoors } from './doors.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = join(root, 'dist');
@@ -18,6 +18,7 @@ try {
   await mkdir(fresh);
   runTsup(fresh);
   await addDoors(fresh);
+  await addNamedDoors(fresh, 'bullmq');
   await swap(fresh);
 } finally {
   await rm(work, { recursive: true, force: true });

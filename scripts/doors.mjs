@@ -24,6 +24,21 @@ export async function addDoors(folder) {
   await rm(rolledUp);
 }
 
+/**
+ * The second door of an entry without a class of its own: expects `NAME.cjs` and `NAME.d.ts`, leaves `NAME.mjs`,
+ * `NAME.d.cts` and `NAME.d.mts`.
+ */
+export async function addNamedDoors(folder, name) {
+  const at = (extension) => join(folder, `${name}${extension}`);
+  const declarations = await readFile(at('.d.ts'), 'utf8');
+  const names = Object.keys(createRequire(import.meta.url)(at('.cjs')));
+  await writeFile(at('.d.cts'), declarations);
+  await writeFile(at('.d.mts'), `export * from './${name}.cjs';\n`);
+  const list = names.join(', ');
+  await writeFile(at('.mjs'), `import entry from './${name}.cjs';\n\nexport const { ${list} } = entry;\n`);
+  await rm(at('.d.ts'));
+}
+
 /** A class and a namespace of one name are one entity for TypeScript, as they are one object at run time. */
 function commonJsDeclarations(declarations, others) {
   const names = [CLASS, `${CLASS} as default`, ...others].map((name) => `\n    ${name},`).join('');

@@ -1,12 +1,25 @@
 /**
- * What is bundled into `index.cjs`: the public names, and what the child's bootstrap takes from there, so that a
+ * What is bundled into `index.cjs`: the public names, and what the child's bootstrap and the engines take from there, so that a
  * job's `instanceof SerializationError` is about the class that the worker's side throws, and no code is shipped twice.
  */
+import * as callSite from '../src/call-site.js';
 import * as clock from '../src/clock.js';
 import * as codec from '../src/codec.js';
+import * as cpuQuota from '../src/cpu-quota.js';
 import * as errorWire from '../src/error-wire.js';
 import * as errors from '../src/errors.js';
+import * as flags from '../src/flags.js';
 import * as inside from '../src/inside.js';
+import * as fork from '../src/manager/fork.js';
+import * as pdeathsig from '../src/manager/pdeathsig.js';
+import * as pool from '../src/manager/pool.js';
+import * as queue from '../src/manager/queue.js';
+import * as retry from '../src/manager/retry.js';
+import * as scheduler from '../src/manager/scheduler.js';
+import * as tally from '../src/manager/tally.js';
+import * as window from '../src/manager/window.js';
+import * as optionChecks from '../src/option-checks.js';
+import * as paths from '../src/paths.js';
 import * as protocol from '../src/protocol.js';
 import * as registry from '../src/registry.js';
 import * as spec from '../src/spec.js';
@@ -22,5 +35,18 @@ export const shared = {
   protocol,
   registry,
   spec,
+  flags,
+  paths,
+  'call-site': callSite,
+  'cpu-quota': cpuQuota,
   'error-wire': errorWire,
+  'option-checks': optionChecks,
+  'manager/fork': fork,
+  'manager/pdeathsig': pdeathsig,
+  'manager/pool': pool,
+  'manager/queue': queue,
+  'manager/retry': retry,
+  'manager/scheduler': scheduler,
+  'manager/tally': tally,
+  'manager/window': window,
 };

@@ -23,15 +23,19 @@ interface CallSite {
 /**
  * The file or URL of the first frame outside the constructor chain.
  * @param constructed the class that was called with `new`: constructors of its ancestors are skipped
- * @param self our own file, skipped too
+ * @param selves our own files, skipped too
  */
-export function callerFile(constructed: { readonly name: string }, self: string): string | undefined {
+export function callerFile(
+  constructed: { readonly name: string },
+  ...selves: readonly string[]
+): string | undefined {
+  const ours = selves.flatMap((self) => [self, pathToFileURL(self).href]);
   const chain = new Set<string>();
   for (let c: object | null = constructed; typeof c === 'function'; c = Object.getPrototypeOf(c))
     chain.add(c.name);
   for (const site of callSites()) {
     const file = site.getFileName();
-    if (file === self || file === pathToFileURL(self).href || site.isNative()) continue;
+    if (site.isNative() || ours.includes(file ?? '')) continue;
     if (site.isConstructor() && chain.has(site.getFunctionName() ?? '')) continue;
     if (file?.startsWith('node:')) continue;
     return file ?? undefined;

@@ -2,10 +2,12 @@ import { EventEmitter } from 'node:events';
 import { existsSync } from 'node:fs';
 import { callerFile, moduleNamed, moduleOfCaller } from './call-site.js';
 import { systemClock } from './clock.js';
-import { OptionError, SpecError, ThreadFactoryError } from './errors.js';
+import type { EngineDriver } from './engine.js';
+import { SpecError, ThreadFactoryError } from './errors.js';
 import { isInside } from './inside.js';
 import { iterate } from './iteration.js';
 import { openJournal } from './journal.js';
+import { localEngine } from './local.js';
 import type { ResolvedOptions, ThreadFactoryOptions } from './options.js';
 import { resolveOptions } from './options.js';
 import { BOOTSTRAP, SELF } from './paths.js';
@@ -53,6 +55,8 @@ export interface ThreadFactoryEvents<Job = unknown, Result = unknown, Value = un
       reason: 'finished' | 'stopped' | 'recycled' | 'timeout' | 'aborted' | 'startup' | 'crashed';
     },
   ];
+  /** Something that did not end the run, and that somebody should know: the server of an engine is away, say. */
+  warning: [Error];
   finished: [Summary<Job, Result, Value>];
 }
 
@@ -101,11 +105,6 @@ export class ThreadFactory<
   ) {
     super();
     this.#options = resolveOptions(options);
-    if (this.#options.engine !== undefined) {
-      throw new OptionError(
-        'The option `engine` is not supported by this version of threadfactory: leave it out',
-      );
-    }
     if (!existsSync(BOOTSTRAP)) {
       throw new SpecError(
         `threadfactory can not find the entry file of its workers, ${BOOTSTRAP}: it was bundled away from it. ` +
@@ -240,6 +239,7 @@ export class ThreadFactory<
         module: this.#module,
         factory: this.#factory,
         keepResults: keepResults ?? !iterated,
+        engine: (options.engine as EngineDriver | undefined) ?? localEngine,
         openJournal:
           journal === undefined
             ? undefined
@@ -252,6 +252,7 @@ export class ThreadFactory<
         progress: (about) => emit('progress', about),
         retry: (error, about) => emit('retry', error, about),
         exit: (about) => emit('exit', about),
+        warning: (error) => emit('warning', error),
         completed: (job) => {
           if (this.listenerCount('completed') > 0) emit('completed', job);
           if (iterated) sink(job, false);

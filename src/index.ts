@@ -11,7 +11,7 @@ export {
 } from './errors.js';
 export type { Completed, JobFailure, ThreadFactoryEvents } from './factory.js';
 export { ThreadFactory } from './factory.js';
-export type { RetryOptions, ThreadFactoryOptions } from './options.js';
+export type { Engine, RetryOptions, ThreadFactoryOptions } from './options.js';
 export type {
   Failure,
   JobContext,

@@ -33,6 +33,11 @@ export interface RetryOptions {
   when?: ((error: unknown) => boolean) | undefined;
 }
 
+/** Where jobs run: what `bullmq({ … })` of `threadfactory/bullmq` makes. */
+export interface Engine {
+  readonly name: string;
+}
+
 /**
  * Every option of a factory; all may be left out, and `undefined` is the same as left out. Times are in ms, at most
  * 2 147 483 647 (a longer timer would fire at once).
@@ -174,10 +179,10 @@ export interface ThreadFactoryOptions<Job = unknown, _Result = unknown> {
    */
   module?: string | URL | undefined;
   /**
-   * Where jobs run.
+   * Where jobs run: `bullmq({ … })` of `threadfactory/bullmq`.
    * @default undefined (processes of this machine)
    */
-  engine?: unknown;
+  engine?: Engine | undefined;
 }
 
 /** The options of a factory after validation, every default filled in. */
@@ -215,7 +220,7 @@ export interface ResolvedOptions {
   readonly cwd: string | undefined;
   /** A path as given, or the href of a `file:` URL. */
   readonly module: string | undefined;
-  readonly engine: unknown;
+  readonly engine: Engine | undefined;
 }
 
 /** Jobs that one process can sensibly have open at once. */
@@ -416,7 +421,7 @@ function modulePath(value: unknown, name: string): string {
 }
 
 /** Not looked into, and never shown: it may hold a connection. */
-function engine(value: unknown, name: string): unknown {
-  if (isRecord(value) || isFunction(value)) return value;
+function engine(value: unknown, name: string): Engine {
+  if (isRecord(value) && isFunction(value.open)) return value as unknown as Engine;
   throw expected(name, 'an engine such as `bullmq({ … })`', value, `a value of type ${typeof value}`);
 }

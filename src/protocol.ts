@@ -23,8 +23,11 @@ export interface ModuleRef {
   readonly id: string;
 }
 
-/** Which of the factories that the module constructs: its ordinal (0-based), or the module's exports themselves. */
-export type FactoryRef = number | 'exports';
+/**
+ * Which of the factories that the module constructs: its ordinal (0-based), the module's exports themselves, or whichever of
+ * the two there is (`only`: one factory, or the exports).
+ */
+export type FactoryRef = number | 'exports' | 'only';
 
 /** What a child is told first. */
 export interface InitMessage {
@@ -46,6 +49,8 @@ export interface InitMessage {
   readonly startupTimeout: number;
   /** Bytes of RSS above which the child gives its unstarted jobs back, to be recycled. */
   readonly maxMemory: number | undefined;
+  /** The machine's name, where there are several. */
+  readonly machine?: string;
 }
 
 /** A batch of jobs. Job `i` of it has the index `indices[i]`, or `first + i` where `indices` is absent. */

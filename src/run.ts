@@ -1,28 +1,17 @@
 import type { Clock } from './clock.js';
 import { systemClock } from './clock.js';
-import { errorFromWire } from './error-wire.js';
-import { childEnvironment, childFlags } from './flags.js';
-import { inlineSpawner } from './inline.js';
+import type { EngineDriver, EngineRun, OpenEngine } from './engine.js';
 import { runInside } from './inside.js';
 import type { Journal } from './journal.js';
-import type { SpawnChild } from './manager/child.js';
-import { crashError } from './manager/crash.js';
-import { forker } from './manager/fork.js';
-import { probeParentDeathSignal } from './manager/pdeathsig.js';
-import { Pool } from './manager/pool.js';
-import { Scheduler } from './manager/scheduler.js';
 import type { Source } from './manager/source.js';
 import { createSource } from './manager/source.js';
 import type { CompletedJob, FailedJob, Settlement } from './manager/tally.js';
 import { isFailed, Tally } from './manager/tally.js';
-import type { ExitReason, Worker } from './manager/worker.js';
 import type { ResolvedOptions } from './options.js';
-import { BOOTSTRAP } from './paths.js';
 import type { FactoryRef, ModuleRef } from './protocol.js';
 import type { Snapshot } from './snapshot.js';
 import { takeSnapshot } from './snapshot.js';
 import type { CheckedSpec, Summary } from './spec.js';
-import { textsOf } from './spec.js';
 
 /**
  * One run, from `manager()` to the summary: wires the manager's rooms and keeps what the run has come to.
@@ -33,7 +22,7 @@ import { textsOf } from './spec.js';
 
 /** What a run tells the factory. Each of the payloads is made only where `wants` says so. */
 export interface RunEvents {
-  wants(event: 'completed' | 'error' | 'progress' | 'retry' | 'ready' | 'exit'): boolean;
+  wants(event: 'completed' | 'error' | 'progress' | 'retry' | 'ready' | 'exit' | 'warning'): boolean;
   ready(about: { id: number; pid: number }): void;
   completed(job: CompletedJob): void;
   failed(job: FailedJob): void;
@@ -43,6 +32,7 @@ export interface RunEvents {
   retry(error: unknown, about: object): void;
   runFailed(error: unknown): void;
   exit(about: object): void;
+  warning(error: Error): void;
 }
 
 /** Who can hold the hand-out: the user, or an iteration whose consumer is slow. */
@@ -57,6 +47,7 @@ export interface RunOptions {
   readonly openJournal: (() => Journal) | undefined;
   /** Whether something is drawn on the terminal, so that workers must not write to it themselves. */
   readonly drawn: () => boolean;
+  readonly engine: EngineDriver;
 }
 
 /** Jobs of a lazy list that are looked at before anything is forked, at most. */
@@ -67,8 +58,7 @@ export class Run {
   private readonly clock: Clock = systemClock;
   private readonly began = systemClock.now();
   private readonly tally: Tally;
-  private pool: Pool | undefined;
-  private scheduler: Scheduler | undefined;
+  private running: EngineRun | undefined;
   private source: Source | undefined;
   private journal: Journal | undefined;
   private journalFailed = false;
@@ -154,29 +144,31 @@ export class Run {
 
   /** SIGKILLs every worker: the manager's process is about to end. */
   destroyWorkers(): void {
-    for (const worker of this.pool?.workers ?? []) worker.destroy();
+    this.running?.destroy();
   }
 
   /** Hands out nothing more while anybody holds it. */
   hold(who: Holder, on: boolean): void {
     if (on) this.holders.add(who);
     else this.holders.delete(who);
-    this.scheduler?.hold(this.holders.size > 0);
+    this.running?.hold(this.holders.size > 0);
   }
 
   /** What it looks like now. */
   snapshot(): Snapshot {
-    const { tally, source, pool, isOver: halted } = this;
+    const { tally, source, isOver: halted } = this;
+    const workers = this.running?.workers;
     const { concurrency } = this.setup.options;
-    return takeSnapshot({ tally, source, pool, concurrency, halted, paused: this.holders.has('pause') });
+    return takeSnapshot({ tally, source, workers, concurrency, halted, paused: this.holders.has('pause') });
   }
 
   // ---- the list --------------------------------------------------------------------------------------------------
 
   private async list(input: unknown): Promise<void> {
-    const { spec, options } = this.setup;
+    const { spec } = this.setup;
     if (this.isOver) return;
-    const probe = options.workers === 0 ? undefined : probeParentDeathSignal();
+    const { engine } = this.setup;
+    engine.prepare?.(this.setup);
     try {
       const listed = (async () => spec.manager(input))();
       // Whoever stops the run does not wait for a list that may never come.
@@ -185,11 +177,17 @@ export class Run {
         void listed.then(closeList, () => {});
         return;
       }
+      // The journal first: its lock says that no other manager of this run lives.
       this.journal = this.setup.openJournal?.();
       if (Array.isArray(list)) this.journal?.check(list);
-      const parentDeath = await probe;
-      if (this.isOver) return;
-      this.work(list, parentDeath);
+      const opening = engine.open({ ...this.setup, clock: this.clock });
+      const opened = await Promise.race([opening, this.end]);
+      if (opened === undefined || this.isOver) {
+        closeList(list);
+        void opening.then((late) => late.close()).catch(() => {});
+        return;
+      }
+      this.work(list, opened);
     } catch (error) {
       this.fail(error);
     }
@@ -199,58 +197,43 @@ export class Run {
     return this.stopped !== false || this.abortReason !== undefined || this.failure !== undefined;
   }
 
-  private work(list: unknown, parentDeath: Awaited<ReturnType<typeof probeParentDeathSignal>>): void {
-    const { options } = this.setup;
-    const size = Math.max(1, options.workers);
+  private work(list: unknown, opened: OpenEngine): void {
     const source = createSource(
       list,
-      { available: () => this.scheduler?.poke(), failed: (error) => this.fail(error) },
-      Math.min(size, PEEK),
+      { available: () => this.running?.poke(), failed: (error) => this.fail(error) },
+      Math.min(Math.max(1, this.setup.options.workers), PEEK),
     );
     this.source = source;
-    if (this.failure !== undefined) return;
+    if (this.failure !== undefined) {
+      void opened.close();
+      return;
+    }
     this.tally.expect(source.total);
-    const pool = new Pool(
-      { size, spawn: this.spawner(parentDeath), limits: options, clock: this.clock },
-      {
-        ready: (worker) => {
-          if (this.events.wants('ready')) this.events.ready({ id: worker.id ?? 0, pid: worker.pid ?? 0 });
-          this.scheduler?.step();
-        },
-        results: (...args) => this.scheduler?.results(...args),
-        progress: (...args) => {
-          if (this.events.wants('progress')) this.scheduler?.progress(...args);
-        },
-        gone: (worker) => this.scheduler?.gone(worker),
-        exited: (worker, reason) => this.workerExited(worker, reason),
-        hopeless: (error) => this.fail(error),
-        misspecified: (error) => this.fail(error),
-        mayFork: () => this.scheduler?.step(),
-      },
-    );
-    this.pool = pool;
-    const { journal } = this;
+    const { journal, events } = this;
     const admit =
       journal === undefined ? undefined : (index: number, job: unknown) => this.admit(journal, index, job);
-    this.scheduler = new Scheduler(
-      { source, pool, clock: this.clock, admit },
-      { ...options, workers: size },
+    this.running = opened.run(
+      { source, admit },
       {
+        wants: (event) => events.wants(event),
+        ready: (about) => events.ready(about),
+        exit: (about) => events.exit(about),
         settled: (settlements) => this.settled(settlements),
         retry: (error, about) => {
           this.note((journal) => journal.retry({ ...about, error }));
-          if (this.events.wants('retry')) this.events.retry(error, about);
+          if (events.wants('retry')) events.retry(error, about);
         },
-        progress: (about) => this.events.progress(about),
-        crashed: (worker, jobs) => {
-          const { code = null, signal = null } = worker.exit ?? {};
-          this.note((journal) => journal.crash({ id: worker.id ?? 0, pid: worker.pid, code, signal, jobs }));
+        progress: (about) => events.progress(about),
+        crashed: (about) => this.note((journal) => journal.crash(about)),
+        warning: (error) => {
+          if (events.wants('warning')) events.warning(error);
         },
+        failed: (error) => this.fail(error),
         over: () => this.ended?.(),
       },
     );
-    this.scheduler.hold(this.holders.size > 0);
-    this.scheduler.step();
+    this.running.hold(this.holders.size > 0);
+    this.running.begin();
   }
 
   /** Whether a job has to run: the journal may hold its result. */
@@ -270,37 +253,13 @@ export class Run {
     return false;
   }
 
-  private spawner(parentDeath: Awaited<ReturnType<typeof probeParentDeathSignal>>): SpawnChild {
-    const { spec, options, module, factory, drawn } = this.setup;
-    const { concurrency, timeout, startupTimeout } = options;
-    if (options.workers === 0) return inlineSpawner(spec, { concurrency, timeout, clock: this.clock });
-    return forker({
-      bootstrap: BOOTSTRAP,
-      init: {
-        module,
-        factory,
-        texts: textsOf(spec),
-        concurrency,
-        timeout,
-        startupTimeout,
-        maxMemory: options.maxMemoryPerWorker,
-      },
-      execPath: options.execPath,
-      execArgv: childFlags(options.execArgv ?? process.execArgv),
-      env: childEnvironment(options.env ?? process.env),
-      cwd: options.cwd,
-      output: drawn() && options.output === 'inherit' ? 'lines' : options.output,
-      parentDeath,
-      print: (stream, line) => process[stream].write(line),
-    });
-  }
-
   // ---- what happens ----------------------------------------------------------------------------------------------
 
   /** What the settle door lets through: recorded first, then counted and told. */
-  private settled(settlements: readonly Settlement[]): void {
-    if (this.journal !== undefined && !this.record(this.journal, settlements)) return;
+  private settled(settlements: readonly Settlement[]): boolean {
+    if (this.journal !== undefined && !this.record(this.journal, settlements)) return false;
     this.conclude(settlements);
+    return true;
   }
 
   private conclude(settlements: readonly Settlement[]): void {
@@ -349,17 +308,6 @@ export class Run {
     }
   }
 
-  private workerExited(worker: Worker, reason: ExitReason): void {
-    const { code = null, signal = null } = worker.exit ?? {};
-    if (this.events.wants('exit')) this.events.exit({ id: worker.id, pid: worker.pid, code, signal, reason });
-    if (reason !== 'finished' && reason !== 'stopped' && reason !== 'recycled') return;
-    if (!worker.wasReady || this.abortReason !== undefined) return;
-    if (this.setup.spec.workerFinish === undefined) return;
-    // `workerFinish` failed: what it was to write may be missing, so the run has failed.
-    if (worker.fatal?.phase === 'finish') this.fail(errorFromWire(worker.fatal.error));
-    else if (code !== 0 && worker.held === 0) this.fail(crashError(worker, 'workerFinish'));
-  }
-
   /** The run itself failed: running jobs end, and `start()` will reject. */
   private fail(error: unknown): void {
     if (this.abortReason !== undefined) return;
@@ -370,10 +318,10 @@ export class Run {
   }
 
   private halt(reason: 'stopped' | 'aborted'): void {
-    if (this.scheduler === undefined) {
+    if (this.running === undefined) {
       this.source?.close();
       this.ended?.();
-    } else this.scheduler.halt(reason);
+    } else this.running.halt(reason);
   }
 
   // ---- the end ---------------------------------------------------------------------------------------------------

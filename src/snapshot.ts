@@ -1,4 +1,3 @@
-import type { Pool } from './manager/pool.js';
 import type { Source } from './manager/source.js';
 import type { Tally } from './manager/tally.js';
 import type { Worker } from './manager/worker.js';
@@ -34,19 +33,21 @@ export interface Snapshot {
 export interface SnapshotSource {
   readonly tally: Tally;
   readonly source: Source | undefined;
-  readonly pool: Pool | undefined;
+  /** Those of this machine; undefined until the list is there. */
+  readonly workers: Iterable<Worker> | undefined;
   readonly concurrency: number;
   readonly halted: boolean;
   readonly paused: boolean;
 }
 
 /** Reads it. It costs as much as there are workers and jobs on their way. */
-export function takeSnapshot({ tally, source, pool, concurrency, halted, paused }: SnapshotSource): Snapshot {
+export function takeSnapshot(from: SnapshotSource): Snapshot {
+  const { tally, source, concurrency, halted, paused } = from;
   const { completed, failed, skipped, done } = tally;
   const total = source?.total;
-  const workers = [...(pool?.workers ?? [])].map((worker) => look(worker, concurrency));
+  const workers = [...(from.workers ?? [])].map((worker) => look(worker, concurrency));
   const settled = total !== undefined && done >= total;
-  const open = pool === undefined ? 'listing' : 'working';
+  const open = from.workers === undefined ? 'listing' : 'working';
   return {
     phase: halted ? 'stopping' : settled ? 'finishing' : open,
     paused,

@@ -11,6 +11,8 @@ export interface WorkerContext<Local = undefined> {
   readonly id: number;
   /** What `workerStartup` resolved to in this worker. */
   readonly local: Local;
+  /** The machine's name where an engine runs the jobs on several, else undefined. */
+  readonly machine: string | undefined;
 }
 
 /** What a job is told besides itself. */
@@ -147,13 +149,21 @@ export function checkSpec(spec: unknown, source = 'the spec', needsManager = tru
  * @param namespace what `import()` or `require` gave
  */
 export function specOfModule(namespace: unknown, id: string): CheckedSpec {
+  return checkSpec(functionsIn(namespace) ?? namespace, `the module ${id}`);
+}
+
+/** Whether a module's namespace has the functions of a spec. */
+export function exportsFunctions(namespace: unknown): boolean {
+  return functionsIn(namespace) !== undefined;
+}
+
+function functionsIn(namespace: unknown): Record<string, unknown> | undefined {
   const outer = namespace as { default?: unknown } & Record<string, unknown>;
   const named = (value: unknown): value is Record<string, unknown> =>
     typeof value === 'object' && value !== null && ('workerProcess' in value || 'worker' in value);
   const inner = outer?.default as { default?: unknown } | undefined;
   // A CommonJS module under `import()` has its exports as `default`; a transpiled one has them one level deeper.
-  const found = [outer, inner, inner?.default].find(named);
-  return checkSpec(found ?? outer, `the module ${id}`);
+  return [outer, inner, inner?.default].find(named);
 }
 
 /** The functions' own texts, by which a worker recognises the factory that it was forked for. */

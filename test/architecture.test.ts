@@ -25,17 +25,7 @@ const RUNNER = [
   'time-limit',
   'context',
 ];
-const EDGES = [
-  'journal',
-  'journal/',
-  'progress',
-  'progress/',
-  'report',
-  'report/',
-  'engines/',
-  'cli',
-  'cli/',
-];
+const EDGES = ['journal', 'journal/', 'progress', 'progress/', 'report', 'report/', 'cli', 'cli/'];
 
 /** Which file may import what. A new file belongs to a room, or gets one here. */
 const ROOMS: readonly Room[] = [
@@ -91,7 +81,7 @@ const ROOMS: readonly Room[] = [
   { name: 'journal', files: ['journal', 'journal/'], may: ['node:*', ...VALUES], types: ['spec', 'options'] },
   {
     name: 'composition',
-    files: ['factory', 'run', 'inline', 'iteration', 'signals', 'snapshot'],
+    files: ['factory', 'run', 'local', 'engine', 'inline', 'iteration', 'signals', 'snapshot'],
     may: [
       'node:*',
       'manager/',
@@ -111,6 +101,20 @@ const ROOMS: readonly Room[] = [
     types: ['snapshot', 'clock'],
   },
   { name: 'names', files: ['index'], may: ['factory', 'errors'], types: ['factory', 'options', 'spec'] },
+  {
+    // Other engines than our own processes: they use the manager's rooms, and nothing knows them.
+    name: 'engines',
+    files: ['engines/'],
+    may: [
+      'node:*',
+      'bullmq',
+      'ioredis',
+      'manager/',
+      ...VALUES,
+      ...['call-site', 'clock', 'cpu-quota', 'flags', 'option-checks', 'paths', 'protocol'],
+    ],
+    types: ['engine', 'options', 'spec'],
+  },
   {
     name: 'edges',
     files: EDGES,

@@ -1,5 +1,6 @@
 import './compile-cache.js';
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { systemClock } from '../clock.js';
 import { errorToWire } from '../error-wire.js';
 import { SpecError, ThreadFactoryError } from '../errors.js';
@@ -8,7 +9,7 @@ import type { ChildMessage, FactoryRef, FatalPhase, InitMessage, ManagerMessage 
 import { BRAND, isBranded } from '../protocol.js';
 import { becomeWorker, constructions, loadedVersions, VERSION } from '../registry.js';
 import type { CheckedSpec } from '../spec.js';
-import { isAnotherSpec, specOfModule } from '../spec.js';
+import { exportsFunctions, isAnotherSpec, specOfModule } from '../spec.js';
 import { loadModule } from './load.js';
 import { Runner } from './runner.js';
 import { watchParent } from './watchdog.js';
@@ -141,6 +142,9 @@ async function load(message: InitMessage): Promise<void> {
   try {
     const namespace = await loadModule(message.module);
     if (message.factory === 'exports') found(specOfModule(namespace, message.module.id));
+    if (message.factory === 'only' && phase === 'loading' && exportsFunctions(namespace)) {
+      found(specOfModule(namespace, message.module.id));
+    }
     evaluated = true;
     announce();
   } catch (error) {
@@ -150,6 +154,10 @@ async function load(message: InitMessage): Promise<void> {
 
 function constructed(module: string, ordinal: FactoryRef, checked: CheckedSpec): void {
   if (!isWanted(module, ordinal)) return;
+  if (wanted?.factory === 'only' && ordinal !== 0) {
+    leaveSaying('spec', new SpecError(several()));
+    return;
+  }
   if (isAnotherSpec(init?.texts ?? [], checked, moduleText)) {
     leaveSaying('spec', new SpecError(another()));
     return;
@@ -178,7 +186,16 @@ function started(module: string, ordinal: FactoryRef): void {
 }
 
 function isWanted(module: string, ordinal: FactoryRef): boolean {
-  return module === wanted?.module && ordinal === wanted.factory;
+  if (wanted?.factory !== 'only') return module === wanted?.module && ordinal === wanted.factory;
+  // A machine names a file; what constructs a factory there is known by path or by URL, as its format has it.
+  return (module.startsWith('file:') ? fileURLToPath(module) : module) === wanted.module;
+}
+
+function several(): string {
+  return (
+    `The module ${wanted?.module} constructs more than one factory, and a machine can't tell which of them to work for: ` +
+    'keep one in the module that machines run, or give them a module of its functions.'
+  );
 }
 
 function announce(): void {
@@ -213,14 +230,16 @@ function another(): string {
 function missing(state: string): string {
   const { module, factory } = wanted ?? { module: '?', factory: 0 };
   const made = constructions().get(module) ?? 0;
+  const which =
+    factory === 'only' ? 'not one, and no exported functions' : `not number ${Number(factory) + 1}`;
   const others = loadedVersions().filter((version) => version !== VERSION);
   const versions =
     others.length > 0
       ? ` It loaded another version of threadfactory (${others.join(', ')}) than ${VERSION}: install one.`
       : '';
   return (
-    `The worker loaded ${module} and found ${made === 0 ? 'no factory' : `${made} of its factories`}, not number ` +
-    `${Number(factory) + 1}; the module ${state}. Workers run this module again to get at its functions, so the factory ` +
+    `The worker loaded ${module} and found ${made === 0 ? 'no factory' : `${made} of its factories`}, ` +
+    `${which}; the module ${state}. Workers run this module again to get at its functions, so the factory ` +
     'must be constructed when the module runs: at its top level, before the first `await factory.start()`, not in a ' +
     'function that a worker does not call and not behind `if (require.main === module)` (only `factory.start()` may be ' +
     `there). Move \`new ThreadFactory(…)\` there, or put the functions into a module of their own and pass its path.${versions}`
@@ -237,6 +256,7 @@ function begin(id: number): void {
       concurrency: init.concurrency,
       timeout: init.timeout,
       maxMemory: init.maxMemory,
+      machine: init.machine,
       rss: process.memoryUsage.rss,
       clock: systemClock,
       abandons: false,

@@ -7,6 +7,7 @@
 export interface ContextHost {
   readonly id: number;
   readonly local: unknown;
+  readonly machine: string | undefined;
   /** Sends progress of a job. */
   progress(index: number, data: unknown): void;
 }
@@ -31,6 +32,11 @@ export class Context {
 
   get local(): unknown {
     return this.#host.local;
+  }
+
+  /** The machine's name, where there are several. */
+  get machine(): string | undefined {
+    return this.#host.machine;
   }
 
   /** Fires when the run is stopped at once or the attempt is over its time. */

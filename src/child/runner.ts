@@ -30,6 +30,8 @@ export interface WorkerFunctions {
 
 /** What a runner depends on. */
 export interface RunnerOptions extends ReportOptions {
+  /** The machine's name, where there are several. */
+  readonly machine?: string | undefined;
   /** Whether an attempt that does not end after its time is left behind, because nobody can kill it. */
   readonly abandons: boolean;
 }
@@ -42,6 +44,7 @@ export class Runner implements ContextHost, LaneHost {
   readonly process: (job: unknown, context: Context) => unknown;
   readonly timeout: number | undefined;
   readonly batches: OpenBatches;
+  readonly machine: string | undefined;
 
   private state: 'idle' | 'open' | 'closing' | 'closed' = 'idle';
   private beginning: Promise<boolean> | undefined;
@@ -57,6 +60,7 @@ export class Runner implements ContextHost, LaneHost {
     private readonly port: RunnerPort,
     private readonly options: RunnerOptions,
   ) {
+    this.machine = options.machine;
     this.process = functions.workerProcess as Runner['process'];
     this.timeout = options.timeout;
     this.batches = new OpenBatches(port, options);

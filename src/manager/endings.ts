@@ -17,7 +17,7 @@ import type { OrderWindow } from './window.js';
 /** What is told of endings. */
 export interface EndingEvents {
   /** Jobs that have settled, in one go: whoever records them does so before anybody is told. */
-  settled(settlements: readonly Settlement[]): void;
+  settled(settlements: readonly Settlement[]): unknown;
   /** A charged attempt has failed and its job will be run again. */
   retry(error: unknown, about: RetryNotice): void;
 }

@@ -13,6 +13,8 @@ export interface RetryOptions {
     readonly when: (error: unknown) => boolean;
   };
   readonly crashRetries: number;
+  /** Attempts that were made before, by somebody else; none where it is absent. */
+  readonly before?: (index: number) => number;
 }
 
 /** What happens next: run again after so many milliseconds, or fail with this error. */
@@ -55,12 +57,13 @@ export class RetryPolicy {
   /** The number of the attempt that a job is at: 1 plus what it was charged. */
   attempt(index: number): number {
     const charges = this.charges.get(index);
-    return charges === undefined ? 1 : 1 + charges.failures + charges.crashes;
+    const before = this.options.before?.(index) ?? 0;
+    return charges === undefined ? 1 + before : 1 + before + charges.failures + charges.crashes;
   }
 
   /** True where no job was charged: every attempt is the first. */
   get pristine(): boolean {
-    return this.charges.size === 0;
+    return this.charges.size === 0 && this.options.before === undefined;
   }
 
   /** Charges a throw or a timeout. */

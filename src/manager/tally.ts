@@ -11,6 +11,8 @@ interface Settled {
   readonly id: number;
   readonly startedAt: number;
   readonly duration: number;
+  /** Where it ran, where there are several machines. */
+  readonly machine?: string;
 }
 
 /** A job that completed. */

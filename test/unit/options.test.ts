@@ -60,7 +60,7 @@ describe('resolveOptions', () => {
   test('what is given is taken', () => {
     const { signal } = new AbortController();
     const progress = new PassThrough();
-    const engine = { name: 'mine' };
+    const engine = { name: 'mine', open: () => {} };
     const key = (job: number) => `job-${job}`;
     const given: ThreadFactoryOptions<number> = {
       workers: 0,

@@ -1,0 +1,198 @@
+import type { Queue, QueueEvents } from 'bullmq';
+import type { Clock } from '../clock.js';
+import type { Backend, BackendEvents, Finished, Fleet, Leftover, Survey } from './backend.js';
+import { engineError } from './codes.js';
+import type { Connection } from './connection.js';
+import type { Envelope } from './envelope.js';
+import { FleetBook } from './fleet-book.js';
+import { Lease } from './lease.js';
+import type { BullMqModule, Library } from './library.js';
+import { loadLibrary } from './library.js';
+import type { Names } from './names.js';
+import { Link } from './redis.js';
+
+/**
+ * Chunks on BullMQ: a chunk is a BullMQ job under its own id, tried once by BullMQ (what runs again is decided here); its
+ * outcome is the job's return value. Completions are heard of by QueueEvents and looked up; see DISTRIBUTED design notes in
+ * docs/cluster.md.
+ */
+
+/** What a backend is made of. */
+export interface BullMqSetup {
+  readonly connection: Connection;
+  readonly names: Names;
+  readonly run: string;
+  /** Whether chunks of this run may be left from an earlier manager. */
+  readonly resumes: boolean;
+  readonly connectTimeout: number;
+  readonly clock: Clock;
+  readonly bullmq: BullMqModule | undefined;
+}
+
+/** Entries of the event stream, which hold outcomes: enough for whoever listens, and bounded in the server's memory. */
+const EVENTS = 500;
+/** Chunks that are read together. */
+const LOT = 16;
+/** Milliseconds an abort is remembered for machines. */
+const CANCELLED_MS = 60_000;
+const STALLED = /stalled more than allowable limit/;
+
+export class BullMqBackend implements Backend {
+  private link: Link | undefined;
+  private queue: Queue | undefined;
+  private hints: QueueEvents | undefined;
+  private lease: Lease | undefined;
+  private readonly fleetBook: FleetBook;
+
+  constructor(private readonly setup: BullMqSetup) {
+    this.fleetBook = new FleetBook(() => setup.clock.now());
+  }
+
+  async open(events: BackendEvents): Promise<readonly Leftover[]> {
+    const { setup } = this;
+    const library = await loadLibrary(setup.bullmq);
+    const link = new Link(library, setup.connection, setup.clock, events);
+    this.link = link;
+    await link.connect(setup.connectTimeout);
+    try {
+      const { names, run, clock } = setup;
+      this.lease = new Lease(link.client, names.lease, run, clock, (error) => events.dispossessed(error));
+      await this.lease.take();
+      await this.checkPolicy(link, events);
+      this.listen(library, link, events);
+      return await this.clearUp();
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  async submit(chunks: readonly Envelope[]): Promise<void> {
+    await this.open_.queue.addBulk(
+      chunks.map((envelope) => ({ name: 'chunk', data: envelope, opts: { jobId: envelope.chunk } })),
+    );
+  }
+
+  /** In one transaction: a chunk that moves meanwhile is in one of the lists. */
+  async survey(): Promise<Survey> {
+    const { queue, link } = this.open_;
+    const key = (state: string): string => queue.toKey(state);
+    const answers = await link.client
+      .multi()
+      .lrange(key('active'), 0, -1)
+      .lrange(key('wait'), 0, -1)
+      .lrange(key('paused'), 0, -1)
+      .zrange(key('prioritized'), 0, -1)
+      .zrange(key('delayed'), 0, -1)
+      .zrange(key('completed'), 0, -1)
+      .zrange(key('failed'), 0, -1)
+      .exec();
+    const [active = [], ...rest] = (answers ?? []).map(([error, ids]) => {
+      if (error !== null) throw error;
+      return ids as string[];
+    });
+    return {
+      active: new Set(active),
+      waiting: new Set(rest.slice(0, 4).flat()),
+      finished: new Set(rest.slice(4).flat()),
+    };
+  }
+
+  async collect(ids: readonly string[]): Promise<[string, Finished][]> {
+    const { queue } = this.open_;
+    const jobs = await Promise.all(ids.map((id) => queue.getJob(id)));
+    return jobs.flatMap((job): [string, Finished][] => {
+      if (job?.id === undefined || job.finishedOn === undefined) return [];
+      const { id, failedReason: reason, returnvalue: outcome } = job;
+      if (reason === undefined) return [[id, { state: 'completed', outcome }]];
+      return [[id, { state: 'failed', reason, stalled: STALLED.test(reason) }]];
+    });
+  }
+
+  async remove(ids: readonly string[]): Promise<string[]> {
+    const { queue } = this.open_;
+    const codes = await Promise.all(ids.map((id) => queue.remove(id)));
+    // 0: a machine has locked it.
+    return ids.filter((_, at) => codes[at] === 0);
+  }
+
+  async cancel(): Promise<void> {
+    const { names, run } = this.setup;
+    await this.open_.link.client.set(names.cancelled, run, 'PX', CANCELLED_MS);
+  }
+
+  async fleet(): Promise<Fleet> {
+    const { client } = this.open_.link;
+    const { fleet, gone } = this.fleetBook.read(await client.hgetall(this.setup.names.machines));
+    if (gone.length > 0) await client.hdel(this.setup.names.machines, ...gone);
+    return fleet;
+  }
+
+  async close(): Promise<void> {
+    const { link, lease, hints, queue } = this;
+    if (link?.client.status === 'ready') await lease?.release().catch(() => {});
+    link?.close();
+    await Promise.allSettled([hints?.close(), queue?.close()]);
+  }
+
+  private get open_(): { link: Link; queue: Queue } {
+    const { link, queue } = this;
+    if (link === undefined || queue === undefined) throw new Error('The backend is not open');
+    return { link, queue };
+  }
+
+  private listen({ Queue, QueueEvents }: Library, link: Link, events: BackendEvents): void {
+    const { names } = this.setup;
+    const shared = { connection: link.client, prefix: names.prefix, skipVersionCheck: true };
+    this.queue = new Queue(names.queue, { ...shared, streams: { events: { maxLen: EVENTS } } });
+    this.hints = new QueueEvents(names.queue, shared);
+    // Both share the fate of the connection, which reports it.
+    this.queue.on('error', () => {});
+    this.hints.on('error', () => {});
+    this.hints.on('completed', ({ jobId, returnvalue }) =>
+      events.finished(jobId, { state: 'completed', outcome: returnvalue }),
+    );
+    this.hints.on('failed', ({ jobId, failedReason: reason }) =>
+      events.finished(jobId, { state: 'failed', reason, stalled: STALLED.test(reason) }),
+    );
+    this.hints.on('progress', ({ jobId, data }) => events.progress(jobId, data));
+    this.hints.on('stalled', ({ jobId }) =>
+      events.warning(
+        engineError(
+          'ERR_ENGINE_STALLED',
+          `A machine died, or lost the server, with chunk ${jobId}: it runs again`,
+        ),
+      ),
+    );
+  }
+
+  /** Nobody else submits under this name: what is not of this run is of no use to anybody. */
+  private async clearUp(): Promise<Leftover[]> {
+    const { run, resumes } = this.setup;
+    const { active, waiting, finished } = await this.survey();
+    const all = [...active, ...waiting, ...finished];
+    const ours = all.filter((id) => resumes && id.startsWith(`${run}.`));
+    const others = all.filter((id) => !ours.includes(id));
+    for (let at = 0; at < others.length; at += 500) await this.remove(others.slice(at, at + 500));
+    const { queue } = this.open_;
+    const leftovers: Leftover[] = [];
+    for (let at = 0; at < ours.length; at += LOT) {
+      const jobs = await Promise.all(ours.slice(at, at + LOT).map((id) => queue.getJob(id)));
+      for (const job of jobs) if (job?.id !== undefined) leftovers.push({ id: job.id, data: job.data });
+    }
+    return leftovers;
+  }
+
+  /** A server that evicts keys loses jobs. Not every user may ask. */
+  private async checkPolicy(link: Link, events: BackendEvents): Promise<void> {
+    const info = await link.client.info('memory').catch(() => '');
+    const [, policy] = /maxmemory_policy:(\S+)/.exec(info) ?? [];
+    if (policy === undefined || policy === 'noeviction') return;
+    events.warning(
+      engineError(
+        'ERR_ENGINE_EVICTION',
+        `The server's maxmemory-policy is ${policy}: it may throw jobs away when its memory is full. Set it to noeviction`,
+      ),
+    );
+  }
+}

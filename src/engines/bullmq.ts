@@ -1,0 +1,232 @@
+import type { Clock, Timer } from '../clock.js';
+import type { EngineDriver, EngineEvents, EngineSetup, OpenEngine } from '../engine.js';
+import { expected, isPlainText, isRecord, milliseconds, rejectUnknown } from '../option-checks.js';
+import type { Engine } from '../options.js';
+import type { Backend, BackendEvents, Leftover } from './backend.js';
+import { BullMqBackend } from './bullmq-backend.js';
+import { engineError } from './codes.js';
+import type { Connection } from './connection.js';
+import { checkConnection } from './connection.js';
+import { Dispatcher } from './dispatcher.js';
+import type { BullMqModule } from './library.js';
+import { checkName, namesOf, randomName, runOf, specHash } from './names.js';
+
+/** The submitting side of more than one machine: the option `engine`. */
+
+/** Where and under which name jobs are submitted. Times are milliseconds. */
+export interface BullMqOptions {
+  /** The server: what ioredis takes (`{ url }`, `{ host, port, password, tls }`), or a client of ioredis. */
+  connection: Connection;
+  /** What the machines ask for: up to 64 letters, digits, `_`, `.` and `-`. One manager at a time submits under a name. */
+  name: string;
+  /**
+   * Begins every key on the server, for an ACL.
+   * @default 'tf'
+   */
+  prefix?: string | undefined;
+  /**
+   * Signs jobs and results (HMAC-SHA256); machines need the same.
+   * @default undefined (not signed)
+   */
+  secret?: string | undefined;
+  /**
+   * Time to reach the server when the run begins.
+   * @default 10000
+   */
+  connectTimeout?: number | undefined;
+  /**
+   * Time the server may be away during a run before the run fails.
+   * @default undefined (for ever)
+   */
+  downTimeout?: number | undefined;
+  /**
+   * Time without any machine, while jobs wait, before the run fails.
+   * @default undefined (for ever)
+   */
+  noWorkersTimeout?: number | undefined;
+  /**
+   * Time between two looks at what has become of the jobs, beside the events that tell of them.
+   * @default 1000
+   */
+  pollInterval?: number | undefined;
+  /**
+   * The bullmq module to use.
+   * @default undefined (the installed one)
+   */
+  bullmq?: BullMqModule | undefined;
+}
+
+const KNOWN = [
+  'connection',
+  'name',
+  'prefix',
+  'secret',
+  'connectTimeout',
+  'downTimeout',
+  'noWorkersTimeout',
+  'pollInterval',
+  'bullmq',
+] as const satisfies (keyof BullMqOptions)[];
+
+/**
+ * Runs the jobs of a factory on other machines, by BullMQ: `new ThreadFactory(spec, { engine: bullmq({ … }) })`. Connects
+ * when a run begins; in a worker it does nothing.
+ * @throws OptionError
+ */
+export function bullmq(options: BullMqOptions): Engine {
+  const checked = checkOptions(options);
+  const driver: EngineDriver = { name: 'bullmq', open: (setup) => openBullMq(checked, setup) };
+  return driver;
+}
+
+type Checked = ReturnType<typeof checkOptions>;
+
+function checkOptions(given: unknown) {
+  if (!isRecord(given))
+    throw expected('options', 'an object such as `{ connection, name }`', given, typeof given);
+  rejectUnknown(Object.keys(given), KNOWN);
+  const time = (name: keyof BullMqOptions): number | undefined =>
+    given[name] === undefined ? undefined : milliseconds(given[name], name);
+  return {
+    connection: checkConnection(given.connection, 'connection'),
+    name: checkName(given.name, 'name'),
+    prefix: given.prefix === undefined ? 'tf' : checkName(given.prefix, 'prefix'),
+    secret: given.secret === undefined ? undefined : checkSecret(given.secret),
+    connectTimeout: time('connectTimeout') ?? 10_000,
+    downTimeout: time('downTimeout'),
+    noWorkersTimeout: time('noWorkersTimeout'),
+    pollInterval: time('pollInterval') ?? 1_000,
+    bullmq: given.bullmq as BullMqModule | undefined,
+  };
+}
+
+/** A secret, which no error shows. */
+export function checkSecret(value: unknown): string {
+  if (isPlainText(value)) return value;
+  throw expected('secret', 'a text that is not empty', value, `a value of type ${typeof value}`);
+}
+
+async function openBullMq(options: Checked, setup: EngineSetup): Promise<OpenEngine> {
+  const run = runOf(setup.options.journal);
+  const backend = new BullMqBackend({
+    connection: options.connection,
+    names: namesOf(options.prefix, options.name),
+    run,
+    resumes: setup.options.journal !== undefined,
+    connectTimeout: options.connectTimeout,
+    clock: setup.clock,
+    bullmq: options.bullmq,
+  });
+  const head = { run, spec: specHash(setup.module.id), timeout: setup.options.timeout };
+  return await openDispatcher(backend, setup, { ...options, head });
+}
+
+/** What a dispatcher needs to know besides its backend. */
+export interface DispatchOptions {
+  readonly head: { readonly run: string; readonly spec: string; readonly timeout: number | undefined };
+  readonly secret: string | undefined;
+  readonly pollInterval: number;
+  readonly noWorkersTimeout: number | undefined;
+  readonly downTimeout: number | undefined;
+}
+
+/** Any backend as an engine. */
+export async function openDispatcher(
+  backend: Backend,
+  setup: EngineSetup,
+  options: DispatchOptions,
+): Promise<OpenEngine> {
+  const relay = new Relay(setup.clock, options.downTimeout);
+  const leftovers: readonly Leftover[] = await backend.open(relay);
+  return {
+    run(work, events) {
+      const { head, secret, pollInterval: poll, noWorkersTimeout } = options;
+      const dispatcher = new Dispatcher(
+        {
+          backend,
+          clock: setup.clock,
+          options: setup.options,
+          head,
+          prefix: `${head.run}.${randomName('s')}`,
+          secret,
+          leftovers,
+          times: { poll, noWorkersTimeout },
+        },
+        work,
+        { ...relay.bind(events), over: () => relay.end(() => events.over()) },
+      );
+      relay.to(dispatcher, events);
+      return dispatcher;
+    },
+    close: () => backend.close(),
+  };
+}
+
+/** What the backend tells, to whoever is there by now: the run may not have begun. */
+class Relay implements BackendEvents {
+  private dispatcher: Dispatcher | undefined;
+  private events: EngineEvents | undefined;
+  private early: Error[] = [];
+  private lostName: Error | undefined;
+  private timer: Timer | undefined;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly downTimeout: number | undefined,
+  ) {}
+
+  bind(events: EngineEvents): EngineEvents {
+    this.events = events;
+    return events;
+  }
+
+  /** From here on everything is told. */
+  to(dispatcher: Dispatcher, events: EngineEvents): void {
+    this.dispatcher = dispatcher;
+    for (const error of this.early.splice(0)) events.warning(error);
+    if (this.lostName !== undefined) this.giveUp(this.lostName);
+  }
+
+  end(over: () => void): void {
+    this.clock.clear(this.timer);
+    over();
+  }
+
+  finished(...about: Parameters<BackendEvents['finished']>): void {
+    this.dispatcher?.finished(...about);
+  }
+
+  progress(id: string, data: unknown): void {
+    this.dispatcher?.progress(id, data);
+  }
+
+  down(error: Error): void {
+    this.dispatcher?.reachable(false);
+    this.warning(error);
+    const { downTimeout } = this;
+    if (downTimeout !== undefined) {
+      this.timer = this.clock.after(downTimeout, () => this.giveUp(error));
+    }
+  }
+
+  up(): void {
+    this.dispatcher?.reachable(true);
+    this.clock.clear(this.timer);
+    this.warning(engineError('ERR_ENGINE_RECOVERED', 'The connection to the server is back'));
+  }
+
+  warning(error: Error): void {
+    if (this.dispatcher === undefined) this.early.push(error);
+    else this.events?.warning(error);
+  }
+
+  dispossessed(error: Error): void {
+    this.lostName = error;
+    if (this.dispatcher !== undefined) this.giveUp(error);
+  }
+
+  private giveUp(error: Error): void {
+    this.events?.failed(error);
+    this.dispatcher?.abandon();
+  }
+}

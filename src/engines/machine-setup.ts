@@ -1,0 +1,78 @@
+import { realpathSync } from 'node:fs';
+import { isAbsolute, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Clock } from '../clock.js';
+import { SpecError } from '../errors.js';
+import { childEnvironment, childFlags } from '../flags.js';
+import type { SpawnChild } from '../manager/child.js';
+import { forker } from '../manager/fork.js';
+import type { ParentDeathPrefix } from '../manager/pdeathsig.js';
+import { BOOTSTRAP } from '../paths.js';
+import type { Connection } from './connection.js';
+import { secretsOf, withoutSecrets } from './connection.js';
+import type { MachineSetup } from './machine.js';
+import { specHash } from './names.js';
+import type { CheckedWork } from './work-options.js';
+
+/** What a machine is made of, from what its operator said: the module, and how children are forked. */
+
+/**
+ * @param module a path (relative to `from`) or `file:` URL: the operator's own word, and the only code that runs here
+ * @throws SpecError where there is no such file
+ */
+export function resolveModule(module: string | URL, from: string): string {
+  const text = String(module);
+  const path = text.startsWith('file:') ? fileURLToPath(text) : isAbsolute(text) ? text : resolve(from, text);
+  try {
+    return realpathSync(path);
+  } catch (cause) {
+    throw new SpecError(`There is no module ${path} (given as "${text}"). Pass the path of a file.`, {
+      cause,
+    });
+  }
+}
+
+/** How a machine forks and what it is called. */
+export function machineSetup(
+  options: CheckedWork,
+  about: { path: string; connection: Connection; clock: Clock; parentDeath: ParentDeathPrefix },
+): MachineSetup {
+  const { path, connection, clock, parentDeath } = about;
+  const { workers, concurrency, startupTimeout, shutdownTimeout, maxJobsPerWorker, secret, machine } =
+    options;
+  const secrets = [...secretsOf(connection), ...(secret === undefined ? [] : [secret])];
+  const spawner = (timeout: number | undefined): SpawnChild =>
+    forker({
+      bootstrap: BOOTSTRAP,
+      init: {
+        module: { loader: 'either', id: path },
+        factory: 'only',
+        // Which functions the submitting side has is said by the hash of the module.
+        texts: [],
+        concurrency,
+        timeout,
+        startupTimeout,
+        maxMemory: options.maxMemoryPerWorker,
+        machine,
+      },
+      execPath: options.execPath,
+      execArgv: childFlags(options.execArgv ?? process.execArgv),
+      env: childEnvironment(withoutSecrets(process.env, secrets, options.env)),
+      cwd: options.cwd,
+      output: options.output,
+      parentDeath,
+      print: (stream, line) => process[stream].write(line),
+    });
+  return {
+    name: machine,
+    clock,
+    spawner,
+    workers,
+    concurrency,
+    startupTimeout,
+    shutdownTimeout,
+    maxJobsPerWorker,
+    spec: specHash(path),
+    secret,
+  };
+}

@@ -1,0 +1,126 @@
+import type { Redis, RedisOptions } from 'ioredis';
+import type { Clock, Timer } from '../clock.js';
+import type { EngineError } from '../errors.js';
+import { engineError } from './codes.js';
+import type { Connection } from './connection.js';
+import { isClient, redact, secretsOf } from './connection.js';
+import type { Library } from './library.js';
+
+/**
+ * One client of the server, and what it says about being there.
+ *
+ * Commands wait for a connection as long as it takes (`maxRetriesPerRequest: null`): whoever can't wait closes the client.
+ * What a server says is shown without secrets, and never as it is: a failed AUTH carries the password.
+ */
+
+/** What a client tells. */
+export interface LinkEvents {
+  down(error: EngineError): void;
+  up(): void;
+}
+
+/** Milliseconds between two attempts to connect, at most. */
+const RECONNECT_MS = 1_000;
+const AUTH = /WRONGPASS|NOAUTH|invalid password|NOPERM|AUTH failed|without any password/i;
+
+export class Link {
+  readonly client: Redis;
+  private readonly secrets: readonly string[];
+  private lastError = '';
+  private state: 'connecting' | 'up' | 'down' | 'closed' = 'connecting';
+  private onceReady: (() => void) | undefined;
+  private onceRefused: ((error: EngineError) => void) | undefined;
+
+  constructor(
+    library: Library,
+    connection: Connection,
+    private readonly clock: Clock,
+    private readonly events: LinkEvents,
+  ) {
+    this.secrets = secretsOf(connection);
+    this.client = createClient(library, connection);
+    this.client.on('error', (error: Error) => this.failed(error));
+    this.client.on('ready', () => this.isReady());
+    this.client.on('close', () => this.isGone());
+  }
+
+  /** Resolves when the server answers; rejects with `ERR_ENGINE_AUTH`, or `ERR_ENGINE_UNREACHABLE` after so many ms. */
+  async connect(limit: number): Promise<void> {
+    let timer: Timer | undefined;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.onceReady = resolve;
+        this.onceRefused = reject;
+        timer = this.clock.after(limit, () => reject(this.unreachable(limit)));
+        this.client.connect().catch((error: Error) => this.failed(error));
+      });
+    } catch (error) {
+      this.close();
+      throw error;
+    } finally {
+      this.clock.clear(timer);
+      this.onceReady = undefined;
+      this.onceRefused = undefined;
+    }
+  }
+
+  /** Lets go of the connection; what waits for it fails. */
+  close(): void {
+    this.state = 'closed';
+    this.client.disconnect();
+  }
+
+  /** An error's words without secrets. */
+  words(error: unknown): string {
+    return redact(error instanceof Error ? error.message : String(error), this.secrets);
+  }
+
+  private failed(error: Error): void {
+    this.lastError = this.words(error);
+    if (AUTH.test(error.message)) {
+      this.onceRefused?.(
+        engineError('ERR_ENGINE_AUTH', `The server refused user name or password: ${this.lastError}`),
+      );
+    }
+  }
+
+  private isReady(): void {
+    this.onceReady?.();
+    const was = this.state;
+    if (was === 'closed') return;
+    this.state = 'up';
+    if (was === 'down') this.events.up();
+  }
+
+  private isGone(): void {
+    if (this.state !== 'up') return;
+    this.state = 'down';
+    const why = this.lastError === '' ? '' : ` (${this.lastError})`;
+    this.events.down(
+      engineError(
+        'ERR_ENGINE_DOWN',
+        `The connection to the server was lost${why}; trying again until it is back`,
+      ),
+    );
+  }
+
+  private unreachable(limit: number): EngineError {
+    const why = this.lastError === '' ? 'no answer' : this.lastError;
+    return engineError(
+      'ERR_ENGINE_UNREACHABLE',
+      `The server could not be reached within ${limit} ms: ${why}. Is it running, and is \`connection\` right?`,
+    );
+  }
+}
+
+function createClient({ Redis }: Library, connection: Connection): Redis {
+  const needed: RedisOptions = {
+    maxRetriesPerRequest: null,
+    lazyConnect: true,
+    retryStrategy: (times) => Math.min(50 * times, RECONNECT_MS),
+  };
+  if (isClient(connection)) return connection.duplicate(needed);
+  const { url, ...options } = connection as { url?: string } & RedisOptions;
+  const all = { ...options, ...needed };
+  return url === undefined ? new Redis(all) : new Redis(url, all);
+}

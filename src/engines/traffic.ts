@@ -1,0 +1,123 @@
+import type { Clock, Timer } from '../clock.js';
+import type { Backend } from './backend.js';
+import type { Envelope } from './envelope.js';
+
+/**
+ * What goes to the queue: chunks in, and chunks out once they are recorded. One call at a time, many chunks a call, again
+ * until it works: both are idempotent by id. A server that is full or away makes it wait, and nothing else.
+ *
+ * States: `open` → `closed` (nothing more is sent; what was not removed is found by the next manager of the name).
+ */
+
+/** Chunks of one call. */
+const LOT = 500;
+/** Milliseconds to collect removals, which nothing waits for. */
+const REMOVE_MS = 250;
+/** Milliseconds before the next try, doubled up to the second. */
+const RETRY_MS = [100, 5_000] as const;
+
+/** What traffic tells the dispatcher. */
+export interface TrafficEvents {
+  /** The queue has these. */
+  taken(ids: readonly string[]): void;
+  /** A call failed and will be made again. */
+  refused(error: Error): void;
+}
+
+export class Traffic {
+  private state: 'open' | 'closed' = 'open';
+  private outbox: Envelope[] = [];
+  private spent: string[] = [];
+  private failures = 0;
+  private busy: Promise<void> | undefined;
+  private removeTimer: Timer | undefined;
+  private retryTimer: Timer | undefined;
+
+  constructor(
+    private readonly backend: Backend,
+    private readonly clock: Clock,
+    private readonly events: TrafficEvents,
+  ) {}
+
+  /** Chunks that the queue has not taken yet. */
+  get waiting(): number {
+    return this.outbox.length;
+  }
+
+  /** Sends a chunk, or sends one again that the queue has lost. */
+  submit(envelope: Envelope): void {
+    this.outbox.push(envelope);
+    this.clock.soon(() => this.kick());
+  }
+
+  /** Forgets what was not sent. @returns their ids */
+  withdraw(): readonly string[] {
+    return this.outbox.splice(0).map(({ chunk }) => chunk);
+  }
+
+  /** Removes a chunk whose jobs are recorded, soon. */
+  remove(id: string): void {
+    this.spent.push(id);
+    if (this.spent.length >= LOT) this.kick();
+    else this.removeTimer ??= this.clock.after(REMOVE_MS, () => this.kick());
+  }
+
+  /** Removes what is left to be removed, for at most so many milliseconds, and ends. */
+  async close(limit: number): Promise<void> {
+    this.withdraw();
+    this.kick();
+    let timer: Timer | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = this.clock.after(limit, resolve);
+    });
+    await Promise.race([this.drained(), late]);
+    this.state = 'closed';
+    for (const each of [timer, this.removeTimer, this.retryTimer]) this.clock.clear(each);
+  }
+
+  private async drained(): Promise<void> {
+    while (this.spent.length > 0 || this.busy !== undefined) {
+      await (this.busy ?? new Promise<void>((resolve) => this.clock.after(20, resolve)));
+    }
+  }
+
+  private kick(): void {
+    this.clock.clear(this.removeTimer);
+    this.removeTimer = undefined;
+    if (this.busy !== undefined || this.state === 'closed' || this.retryTimer !== undefined) return;
+    this.busy = this.work().finally(() => {
+      this.busy = undefined;
+    });
+  }
+
+  private async work(): Promise<void> {
+    while (this.state === 'open' && (this.outbox.length > 0 || this.spent.length > 0)) {
+      const chunks = this.outbox.splice(0, LOT);
+      const ids = this.spent.splice(0, LOT);
+      try {
+        if (chunks.length > 0) {
+          await this.backend.submit(chunks);
+          this.events.taken(chunks.map(({ chunk }) => chunk));
+          chunks.length = 0;
+        }
+        if (ids.length > 0) await this.backend.remove(ids);
+        this.failures = 0;
+      } catch (error) {
+        this.outbox.unshift(...chunks);
+        this.spent.unshift(...ids);
+        if (this.state === 'open') this.retryLater(error as Error);
+        return;
+      }
+    }
+  }
+
+  private retryLater(error: Error): void {
+    const [least, most] = RETRY_MS;
+    this.failures += 1;
+    this.events.refused(error);
+    this.retryTimer = this.clock.after(Math.min(most, least * 2 ** this.failures), () => {
+      this.retryTimer = undefined;
+      this.kick();
+    });
+  }
+}

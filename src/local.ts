@@ -1,0 +1,139 @@
+import type { EngineDriver, EngineEvents, EngineRun, EngineSetup, EngineWork } from './engine.js';
+import { errorFromWire } from './error-wire.js';
+import { childEnvironment, childFlags } from './flags.js';
+import { inlineSpawner } from './inline.js';
+import type { SpawnChild } from './manager/child.js';
+import { crashError } from './manager/crash.js';
+import { forker } from './manager/fork.js';
+import type { ParentDeathPrefix } from './manager/pdeathsig.js';
+import { probeParentDeathSignal } from './manager/pdeathsig.js';
+import { Pool } from './manager/pool.js';
+import { Scheduler } from './manager/scheduler.js';
+import type { ExitReason, Worker } from './manager/worker.js';
+import { BOOTSTRAP } from './paths.js';
+import { textsOf } from './spec.js';
+
+/** The engine of one machine: a pool of forked processes and the scheduler that feeds it, or with `workers: 0` none. */
+export const localEngine: EngineDriver = {
+  name: 'local',
+  prepare({ options }) {
+    if (options.workers !== 0) void probeParentDeathSignal();
+  },
+  async open(setup) {
+    const parentDeath = setup.options.workers === 0 ? undefined : await probeParentDeathSignal();
+    return {
+      run: (work, events) => new LocalRun(setup, parentDeath, work, events),
+      close: async () => {},
+    };
+  },
+};
+
+class LocalRun implements EngineRun {
+  private readonly pool: Pool;
+  private readonly scheduler: Scheduler;
+  private aborted = false;
+
+  constructor(
+    private readonly setup: EngineSetup,
+    parentDeath: ParentDeathPrefix,
+    work: EngineWork,
+    private readonly events: EngineEvents,
+  ) {
+    const { options, clock } = setup;
+    const size = Math.max(1, options.workers);
+    this.pool = new Pool(
+      { size, spawn: spawner(setup, parentDeath), limits: options, clock },
+      {
+        ready: ({ id = 0, pid = 0 }) => {
+          if (events.wants('ready')) events.ready({ id, pid });
+          this.scheduler.step();
+        },
+        results: (...args) => this.scheduler.results(...args),
+        progress: (...args) => {
+          if (events.wants('progress')) this.scheduler.progress(...args);
+        },
+        gone: (worker) => this.scheduler.gone(worker),
+        exited: (worker, reason) => this.workerExited(worker, reason),
+        hopeless: (error) => events.failed(error),
+        misspecified: (error) => events.failed(error),
+        mayFork: () => this.scheduler.step(),
+      },
+    );
+    this.scheduler = new Scheduler(
+      { ...work, pool: this.pool, clock },
+      { ...options, workers: size },
+      {
+        settled: (settlements) => events.settled(settlements),
+        retry: (error, about) => events.retry(error, about),
+        progress: (about) => events.progress(about),
+        crashed: ({ id = 0, pid, exit }, jobs) =>
+          events.crashed({ id, pid, code: exit?.code ?? null, signal: exit?.signal ?? null, jobs }),
+        over: () => events.over(),
+      },
+    );
+  }
+
+  get workers(): Iterable<Worker> {
+    return this.pool.workers;
+  }
+
+  poke(): void {
+    this.scheduler.poke();
+  }
+
+  begin(): void {
+    this.scheduler.step();
+  }
+
+  hold(on: boolean): void {
+    this.scheduler.hold(on);
+  }
+
+  halt(reason: 'stopped' | 'aborted'): void {
+    this.aborted ||= reason === 'aborted';
+    this.scheduler.halt(reason);
+  }
+
+  destroy(): void {
+    for (const worker of this.pool.workers) worker.destroy();
+  }
+
+  private workerExited(worker: Worker, reason: ExitReason): void {
+    const { events } = this;
+    const { id, pid = 0, fatal, held } = worker;
+    const { code = null, signal = null } = worker.exit ?? {};
+    if (events.wants('exit')) events.exit({ id, pid, code, signal, reason });
+    if (reason !== 'finished' && reason !== 'stopped' && reason !== 'recycled') return;
+    if (!worker.wasReady || this.aborted || this.setup.spec.workerFinish === undefined) return;
+    // `workerFinish` failed: what it was to write may be missing, so the run has failed.
+    if (fatal?.phase === 'finish') events.failed(errorFromWire(fatal.error));
+    else if (code !== 0 && held === 0) events.failed(crashError(worker, 'workerFinish'));
+  }
+}
+
+function spawner(
+  { spec, options, module, factory, clock, drawn }: EngineSetup,
+  parentDeath: ParentDeathPrefix,
+): SpawnChild {
+  const { concurrency, timeout, startupTimeout } = options;
+  if (options.workers === 0) return inlineSpawner(spec, { concurrency, timeout, clock });
+  return forker({
+    bootstrap: BOOTSTRAP,
+    init: {
+      module,
+      factory,
+      texts: textsOf(spec),
+      concurrency,
+      timeout,
+      startupTimeout,
+      maxMemory: options.maxMemoryPerWorker,
+    },
+    execPath: options.execPath,
+    execArgv: childFlags(options.execArgv ?? process.execArgv),
+    env: childEnvironment(options.env ?? process.env),
+    cwd: options.cwd,
+    output: drawn() && options.output === 'inherit' ? 'lines' : options.output,
+    parentDeath,
+    print: (stream, line) => process[stream].write(line),
+  });
+}

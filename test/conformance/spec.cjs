@@ -1,0 +1,42 @@
+/** What workers of the conformance suite run: each job says itself what it does. */
+
+// An iterated factory hands nothing to its manager: then the list is where the test put it.
+exports.manager = (list) => list ?? globalThis.conformanceList;
+
+exports.workerProcess = async (job, context) => {
+  if (typeof job === 'number') return job * 2;
+  switch (job.do) {
+    case 'echo':
+      return job.value;
+    case 'nothing':
+      return undefined;
+    case 'about':
+      return { index: context.index, attempt: context.attempt, id: context.id };
+    case 'fail':
+      throw Object.assign(new RangeError(job.message), {
+        code: 'E_TEST',
+        detail: { a: [1, 2] },
+        cause: new TypeError('why'),
+      });
+    case 'fail-until':
+      if (context.attempt < job.attempt) throw new Error(`attempt ${context.attempt}`);
+      return context.attempt;
+    case 'die':
+      return process.kill(process.pid, 'SIGKILL');
+    case 'spin':
+      for (;;);
+    case 'work':
+      for (const end = performance.now() + job.ms; performance.now() < end; );
+      return job.ms;
+    case 'wait':
+      await new Promise((resolve) => setTimeout(resolve, job.ms));
+      return job.ms;
+    case 'progress':
+      for (let at = 1; at <= job.times; at += 1) context.progress({ at });
+      return 'told';
+    case 'function':
+      return () => {};
+    default:
+      throw new Error(`The job asks for ${job.do}`);
+  }
+};

@@ -1,0 +1,3 @@
+import { conformance } from '../helpers/conformance.js';
+
+conformance('processes of this machine', { engine: () => undefined });
