@@ -50,7 +50,7 @@ export interface Source {
  * @throws TypeError when it is no list
  */
 export function createSource(list: unknown, events: SourceEvents, peek: number): Source {
-  if (Array.isArray(list)) return new ArraySource(list);
+  if (Array.isArray(list)) return new ArraySource(list, events);
   if (typeof list === 'object' && list !== null) {
     const asynchronous = (list as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator];
     if (typeof asynchronous === 'function')
@@ -66,31 +66,50 @@ export function createSource(list: unknown, events: SourceEvents, peek: number):
 
 class ArraySource implements Source {
   taken = 0;
-  constructor(private readonly list: readonly unknown[]) {
-    this.total = list.length;
+  private state: 'open' | 'ended' | 'closed' = 'open';
+  private readonly size: number;
+
+  constructor(
+    private readonly list: readonly unknown[],
+    private readonly events: SourceEvents,
+  ) {
+    this.size = list.length;
   }
-  readonly total: number;
-  private closed = false;
+
+  /** Of an array that gets shorter meanwhile, what is left of it; one that gets longer was listed before. */
+  get total(): number {
+    return this.state === 'open' ? Math.max(this.taken, Math.min(this.size, this.list.length)) : this.taken;
+  }
 
   get exhausted(): boolean {
-    return this.closed || this.taken >= this.total;
+    return this.known === 0;
   }
 
   get known(): number {
-    return this.closed ? 0 : this.total - this.taken;
+    return this.total - this.taken;
   }
 
   take(count: number): Chunk | undefined {
     if (this.exhausted) return undefined;
     const first = this.taken;
-    this.taken = Math.min(this.total, first + count);
-    return { first, jobs: this.list.slice(first, this.taken) };
+    try {
+      const slice = this.list.slice(first, Math.min(first + count, this.total));
+      // A hole is a job that is undefined, as iteration has it.
+      const jobs = slice.includes(undefined) ? Array.from(slice) : slice;
+      this.taken += jobs.length;
+      return { first, jobs };
+    } catch (error) {
+      // A getter, or a Proxy's trap.
+      this.state = 'ended';
+      this.events.failed(error);
+      return undefined;
+    }
   }
 
   readAhead(): void {}
 
   close(): void {
-    this.closed = true;
+    if (this.state === 'open') this.state = 'closed';
   }
 }
 
@@ -182,7 +201,7 @@ class AsyncSource implements Source {
   private wake: (() => void) | undefined;
 
   constructor(
-    list: AsyncIterable<unknown>,
+    private readonly list: AsyncIterable<unknown>,
     private readonly events: SourceEvents,
     private level: number,
   ) {
@@ -236,6 +255,9 @@ class AsyncSource implements Source {
 
   private async returnIterator(): Promise<void> {
     try {
+      // A stream that waits for data would not return before some came.
+      const { destroy } = this.list as { destroy?: unknown };
+      if (typeof destroy === 'function') Reflect.apply(destroy, this.list, []);
       await this.iterator.return?.();
     } catch (error) {
       this.events.failed(error);

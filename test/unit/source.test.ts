@@ -127,6 +127,40 @@ describe('an array', () => {
     expect(source.take(1)).toBeUndefined();
     expect(source).toMatchObject({ exhausted: true, known: 0, taken: 1 });
   });
+
+  test('has a job for each of its holes', () => {
+    // biome-ignore lint/suspicious/noSparseArray: the case
+    const jobs = listen([1, , 3]).source.take(3)?.jobs ?? [];
+    expect(jobs.map((job) => job)).toEqual([1, undefined, 3]);
+    expect(Object.keys(jobs)).toHaveLength(3);
+  });
+
+  test('that gets shorter meanwhile ends where it ends, and one that gets longer where it ended', () => {
+    const list = [1, 2, 3, 4];
+    const { source } = listen(list);
+    list.push(5);
+    expect(source.take(2)?.jobs).toEqual([1, 2]);
+    list.length = 3;
+    expect(source.total).toBe(3);
+    expect(source.take(2)).toEqual({ first: 2, jobs: [3] });
+    expect(source).toMatchObject({ exhausted: true, total: 3, taken: 3 });
+    list.length = 1;
+    expect(source).toMatchObject({ exhausted: true, known: 0, total: 3 });
+  });
+
+  test('whose getter throws fails as an iterator does', () => {
+    const list = [1, 2, 3];
+    const error = new Error('getter');
+    Object.defineProperty(list, 1, {
+      get() {
+        throw error;
+      },
+    });
+    const { source, heard } = listen(list);
+    expect(source.take(3)).toBeUndefined();
+    expect(heard.failures).toEqual([error]);
+    expect(source).toMatchObject({ exhausted: true, known: 0, total: 0 });
+  });
 });
 
 describe('a synchronous iterable', () => {
@@ -282,6 +316,19 @@ describe('an asynchronous iterable', () => {
     }
     expect(jobs).toEqual(Array.from({ length: 20_000 }, (_, i) => i));
     expect(source.total).toBe(20_000);
+  });
+
+  test('that is a stream is destroyed when it is closed, though it waits for data', async () => {
+    const stream = new Readable({ objectMode: true, read() {} });
+    const { source, heard } = listen(stream);
+    stream.push(1);
+    await turn();
+    const closed = new Promise((resolve) => stream.once('close', resolve));
+    source.close();
+    await closed;
+    await turn();
+    expect(stream.destroyed).toBe(true);
+    expect(heard.failures).toEqual([]);
   });
 
   test('gives nothing while nothing has come, and tells when it has', async () => {
