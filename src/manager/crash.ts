@@ -14,7 +14,7 @@ import type { Worker } from './worker.js';
 /** A worker that has gone, as far as its jobs and its error are concerned. */
 export type DeadWorker = Pick<
   Worker,
-  'batches' | 'reason' | 'alone' | 'overdue' | 'given' | 'uncaught' | 'pid' | 'exit' | 'stderr'
+  'batches' | 'fault' | 'alone' | 'overdue' | 'given' | 'uncaught' | 'pid' | 'exit' | 'stderr'
 >;
 
 /** What becomes of the jobs that a dead worker held. */
@@ -39,11 +39,10 @@ export function blame(worker: DeadWorker, concurrency: number): Blame {
     batch.unreported().map((position): Held => ({ batch, position })),
   );
   const all = unreported.flat();
-  if (worker.reason !== 'timeout' && worker.reason !== 'crashed')
-    return { culprits: [], suspects: [], innocent: all };
+  if (worker.fault === undefined) return { culprits: [], suspects: [], innocent: all };
   const begun = concurrency === 1 ? (unreported[0] ?? []) : all;
   const innocent = all.slice(begun.length);
-  if (worker.reason === 'timeout') return blameForTimeout(worker, concurrency, begun, innocent);
+  if (worker.fault === 'timeout') return blameForTimeout(worker, concurrency, begun, innocent);
   if (worker.uncaught !== undefined) return blameForUncaught(worker, worker.uncaught.running, all);
   return all.length === 1
     ? { culprits: begun, suspects: [], innocent }

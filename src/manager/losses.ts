@@ -29,8 +29,8 @@ export class Losses {
     if (worker.held === 0) return;
     const { endings, crashed, concurrency } = this.parts;
     const { culprits, suspects, innocent } = blame(worker, concurrency);
-    const late = worker.reason === 'timeout';
-    if (worker.reason === 'crashed') {
+    const late = worker.fault === 'timeout';
+    if (worker.fault === 'crashed') {
       crashed(
         worker,
         [...culprits, ...suspects].map(({ batch, position }) => batch.indexAt(position)),

@@ -80,6 +80,7 @@ export class Worker {
   private deadlineAt = Number.POSITIVE_INFINITY;
   /** Since when it owes word of the job whose turn it is; only where there is a `timeout`. */
   private silentSince: number | undefined;
+  private tookTooLong = false;
   private startupLeft: number;
   private startedAt = 0;
 
@@ -105,6 +106,15 @@ export class Worker {
   /** Why it was told to go, or `crashed`, or `startup` where it never got ready. */
   get reason(): ExitReason {
     return this._reason ?? (this.wasReady ? 'crashed' : 'startup');
+  }
+
+  /**
+   * What its end can be blamed on its jobs for, whatever it was told before: one that was leaving, and died over what it
+   * still ran, has died of that. Undefined where it was killed for no fault of theirs.
+   */
+  get fault(): 'timeout' | 'crashed' | undefined {
+    if (this.tookTooLong) return 'timeout';
+    return this.reason === 'aborted' ? undefined : 'crashed';
   }
 
   get pid(): number | undefined {
@@ -306,7 +316,7 @@ export class Worker {
 
   private checkDeadline(): void {
     const due = this.deadline();
-    if (due === undefined || this._state === 'exited' || this._reason === 'timeout') return;
+    if (due === undefined || this._state === 'exited' || this.tookTooLong) return;
     if (due > this.clock.now()) {
       this.watchDeadline();
       return;
@@ -317,6 +327,7 @@ export class Worker {
         if (at <= limit) this.overdue.push({ batch, position });
       }
     }
+    this.tookTooLong = true;
     this.kill('timeout');
     this.events.killed();
   }

@@ -134,6 +134,17 @@ describe('a worker that dies', () => {
     expect(indicesOf(both.child(5).lastBatch)).toEqual([2]);
   });
 
+  it('while it was leaving is blamed on what it still ran: recycling is no excuse', () => {
+    const manager = new FakeManager(list(3), { concurrency: 2, batchSize: 1, crashRetries: 0 });
+    const child = manager.child(0).getReady();
+    manager.scheduler.step();
+    child.complete(child.batches[0], { full: true });
+    expect(child.told).toEqual(['begin', 'finish']);
+    child.exit(KILLED);
+    expect([manager.exits, manager.crashes]).toEqual([[{ id: 1, reason: 'recycled' }], [[1]]]);
+    expect(manager.failed).toMatchObject([{ index: 1, error: { code: 'ERR_WORKER_CRASH' } }]);
+  });
+
   it('after a stop leaves its jobs unsettled', () => {
     const stopped = new FakeManager(list(2), { batchSize: 2 });
     stopped.child(0).getReady();
@@ -313,6 +324,23 @@ describe('timeout', () => {
     child.say({ type: 'started', batch: 0, position: 0 });
     manager.clock.advance(ALLOWED);
     expect([manager.completed, child.signals]).toEqual([[0], []]);
+  });
+
+  it.each(['stopped', 'recycled'] as const)('ends a job whose worker was %s meanwhile', (how) => {
+    const manager = new FakeManager(list(2), { timeout: LIMIT, concurrency: 2, batchSize: 1 });
+    const child = manager.child(0).getReady();
+    manager.scheduler.step();
+    for (const { batch } of child.batches) child.say({ type: 'started', batch, position: 0 });
+    if (how === 'stopped') manager.stop();
+    child.complete(child.batches[0], { full: how === 'recycled' });
+    expect(child.told).toEqual(['begin', 'finish']);
+    manager.clock.advance(ALLOWED);
+    child.exit({ signal: 'SIGTERM' });
+    expect(manager.exits).toEqual([{ id: 1, reason: how }]);
+    expect(manager.failed).toMatchObject([{ index: 1, error: { code: 'ERR_JOB_TIMEOUT' } }]);
+    manager.clock.flush();
+    for (const other of manager.living) other.exit();
+    expect([manager.over, manager.clock.pending]).toEqual([1, 0]);
   });
 });
 
