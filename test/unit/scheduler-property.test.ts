@@ -32,7 +32,6 @@ class Drive {
   readonly truths: Truth[];
   private readonly children: SimulatedChild[] = [];
   private readonly world: World;
-  private held = false;
 
   constructor(private readonly given: Case) {
     const { plans, options, recorded, lazy } = given;
@@ -76,7 +75,7 @@ class Drive {
     if (kind === 0) this.pass(rest % 3000);
     else if (kind === 1) this.manager.clock.flush();
     else if (kind === 2 && rest % 4 === 0) child?.failToStart(rest % 8 === 0);
-    else if (kind === 3) this.manager.scheduler.hold((this.held = !this.held));
+    else if (kind === 3) this.manager.scheduler.hold(rest % 2 === 0);
     else if (kind <= 5) pick(child?.mishaps() ?? [], rest)?.();
     else pick(child?.moves() ?? [], rest)?.();
   }
