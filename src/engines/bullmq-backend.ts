@@ -10,6 +10,7 @@ import type { BullMqModule, Library } from './library.js';
 import { loadLibrary } from './library.js';
 import type { Names } from './names.js';
 import { Link } from './redis.js';
+import { within } from './within.js';
 
 /**
  * Chunks on BullMQ: a chunk is a BullMQ job under its own id, tried once by BullMQ (what runs again is decided here); its
@@ -35,6 +36,8 @@ const EVENTS = 500;
 const LOT = 16;
 /** Milliseconds an abort is remembered for machines. */
 const CANCELLED_MS = 60_000;
+/** Milliseconds for each step of closing. */
+const CLOSE_MS = 1_000;
 const STALLED = /stalled more than allowable limit/;
 
 export class BullMqBackend implements Backend {
@@ -130,9 +133,11 @@ export class BullMqBackend implements Backend {
 
   async close(): Promise<void> {
     const { link, lease, hints, queue } = this;
-    if (link?.client.status === 'ready') await lease?.release().catch(() => {});
+    const { clock } = this.setup;
+    if (link?.client.status === 'ready') await within(CLOSE_MS, clock, lease?.release());
+    await within(CLOSE_MS, clock, hints?.close());
     link?.close();
-    await Promise.allSettled([hints?.close(), queue?.close()]);
+    await within(CLOSE_MS, clock, queue?.close());
   }
 
   private get open_(): { link: Link; queue: Queue } {

@@ -23,6 +23,7 @@ import { endingsOf } from './settling.js';
 import { Traffic } from './traffic.js';
 import { Trouble } from './trouble.js';
 import { Watch } from './watch.js';
+import { within } from './within.js';
 
 /**
  * The submitting side: cuts the list into chunks, keeps a bounded number of them in a queue, and settles what comes back.
@@ -480,15 +481,10 @@ export class Dispatcher implements EngineRun {
     this.watch.close();
     if (atOnce) for (const id of this.book.keys()) this.traffic.remove(id);
     const limit = atOnce ? CLOSE_MS / 5 : CLOSE_MS;
-    let timer: Timer | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = clock.after(limit, resolve);
-    });
     // A server that is away must not keep the run from ending: what is left there is cleared by the next manager.
-    await Promise.race([late, atOnce ? backend.cancel().catch(() => {}) : undefined]);
+    if (atOnce) await within(limit, clock, backend.cancel());
     await this.traffic.close(limit);
-    clock.clear(timer);
-    await backend.close().catch(() => {});
+    await within(CLOSE_MS, clock, backend.close());
   }
 }
 

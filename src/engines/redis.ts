@@ -25,6 +25,8 @@ const AUTH = /WRONGPASS|NOAUTH|invalid password|NOPERM|AUTH failed|without any p
 
 export class Link {
   readonly client: Redis;
+  /** Clients that bullmq made of ours, for commands that block. */
+  private readonly copies: Redis[] = [];
   private readonly secrets: readonly string[];
   private lastError = '';
   private state: 'connecting' | 'up' | 'down' | 'closed' = 'connecting';
@@ -39,6 +41,7 @@ export class Link {
   ) {
     this.secrets = secretsOf(connection);
     this.client = createClient(library, connection);
+    this.trackCopies();
     this.client.on('error', (error: Error) => this.failed(error));
     this.client.on('ready', () => this.isReady());
     this.client.on('close', () => this.isGone());
@@ -67,7 +70,18 @@ export class Link {
   /** Lets go of the connection; what waits for it fails. */
   close(): void {
     this.state = 'closed';
-    this.client.disconnect();
+    for (const client of [this.client, ...this.copies]) client.disconnect();
+  }
+
+  /** bullmq closes its own clients in good order, and waits for a server that is away to agree: whoever closes must not. */
+  private trackCopies(): void {
+    const { client, copies } = this;
+    const duplicate = client.duplicate.bind(client);
+    client.duplicate = (options) => {
+      const copy = duplicate(options);
+      copies.push(copy);
+      return copy;
+    };
   }
 
   /** An error's words without secrets. */

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../clock.js';
 import type { Backend } from './backend.js';
 import type { Envelope } from './envelope.js';
+import { within } from './within.js';
 
 /**
  * What goes to the queue: chunks in, and chunks out once they are recorded. One call at a time, many chunks a call, again
@@ -66,13 +67,9 @@ export class Traffic {
   async close(limit: number): Promise<void> {
     this.withdraw();
     this.kick();
-    let timer: Timer | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = this.clock.after(limit, resolve);
-    });
-    await Promise.race([this.drained(), late]);
+    await within(limit, this.clock, this.drained());
     this.state = 'closed';
-    for (const each of [timer, this.removeTimer, this.retryTimer]) this.clock.clear(each);
+    for (const each of [this.removeTimer, this.retryTimer]) this.clock.clear(each);
   }
 
   private async drained(): Promise<void> {

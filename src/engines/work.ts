@@ -12,6 +12,7 @@ import { machineSetup, resolveModule } from './machine-setup.js';
 import type { Names } from './names.js';
 import { namesOf } from './names.js';
 import { Link } from './redis.js';
+import { within } from './within.js';
 import type { CheckedWork, WorkOptions } from './work-options.js';
 import { checkWorkOptions } from './work-options.js';
 
@@ -177,8 +178,10 @@ class Station implements Work {
     await this.runner.stop(options.grace);
     // Its reports go out now; a server that is away gets them from nobody, and gives the chunks to others.
     const isUp = link.client.status === 'ready';
-    await closeWithin(worker, isUp ? CLOSE_MS : 0);
-    if (isUp) await link.client.hdel(names.machines, this.machine).catch(() => {});
+    if (worker !== undefined && !(await within(isUp ? CLOSE_MS : 1, systemClock, worker.close()))) {
+      void worker.close(true).catch(() => {});
+    }
+    if (isUp) await within(CLOSE_MS, systemClock, link.client.hdel(names.machines, this.machine));
     link.close();
     process.removeListener('exit', this.onExit);
     this.state = 'stopped';
@@ -193,14 +196,3 @@ class Station implements Work {
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 /** Milliseconds for the last reports. */
 const CLOSE_MS = 5_000;
-
-async function closeWithin(worker: BullMqWorker | undefined, limit: number): Promise<void> {
-  if (worker === undefined) return;
-  let timer: Timer | undefined;
-  const late = new Promise<'late'>((resolve) => {
-    timer = systemClock.after(limit, () => resolve('late'));
-  });
-  const ended = await Promise.race([worker.close().catch(() => {}), late]);
-  systemClock.clear(timer);
-  if (ended === 'late') await worker.close(true).catch(() => {});
-}

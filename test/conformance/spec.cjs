@@ -34,6 +34,13 @@ exports.workerProcess = async (job, context) => {
     case 'progress':
       for (let at = 1; at <= job.times; at += 1) context.progress({ at });
       return 'told';
+    case 'env':
+      return Object.keys(process.env).filter((name) => job.names.includes(name));
+    case 'where':
+      return context.machine;
+    case 'kill-machine':
+      // The machine is the parent: what it runs dies with it.
+      return process.kill(process.ppid, 'SIGKILL');
     case 'function':
       return () => {};
     default:

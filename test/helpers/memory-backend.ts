@@ -31,6 +31,7 @@ export class MemoryBackend implements Backend {
   closed = false;
   events: BackendEvents | undefined;
   leftovers: Leftover[] = [];
+  private readonly expecting: { count: number; resolve: () => void }[] = [];
   private readonly workers: { worker: MemoryWorker; slots: number; busy: number }[] = [];
 
   async open(events: BackendEvents): Promise<readonly Leftover[]> {
@@ -48,7 +49,16 @@ export class MemoryBackend implements Backend {
       if (this.entries.has(data.chunk)) continue;
       this.entries.set(data.chunk, { id: data.chunk, data: copy(data), state: 'waiting', token: 0 });
     }
+    for (const { count, resolve } of this.expecting) if (this.entries.size >= count) resolve();
     this.serve();
+  }
+
+  /** Resolves when so many chunks are in the queue. */
+  holds(count: number): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.entries.size >= count) resolve();
+      else this.expecting.push({ count, resolve });
+    });
   }
 
   async survey(): Promise<Survey> {

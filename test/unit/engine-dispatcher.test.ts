@@ -1,0 +1,374 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/clock.js';
+import type { EngineEvents, EngineRun } from '../../src/engine.js';
+import { Dispatcher } from '../../src/engines/dispatcher.js';
+import { readEnvelope } from '../../src/engines/envelope.js';
+import { createSource } from '../../src/manager/source.js';
+import type { Settlement } from '../../src/manager/tally.js';
+import { isFailed } from '../../src/manager/tally.js';
+import { resolveOptions } from '../../src/options.js';
+import type { MemoryWorker } from '../helpers/memory-backend.js';
+import { MemoryBackend } from '../helpers/memory-backend.js';
+
+/** The submitting side on a queue in memory, where everything that can go wrong with one can be made to. */
+
+interface Told {
+  readonly settled: Settlement[];
+  readonly warnings: string[];
+  readonly failures: string[];
+  readonly retries: unknown[];
+  readonly progress: unknown[];
+}
+
+const backends: MemoryBackend[] = [];
+afterEach(() => {
+  for (const backend of backends.splice(0)) backend.closed = true;
+});
+
+/** Doubles numbers, as a machine would report it. */
+function doubling(seen: (index: number, id: string) => void = () => {}): MemoryWorker {
+  return {
+    async run(id, data) {
+      const { jobs } = readEnvelope(data, id, undefined);
+      const indices = jobs.jobs.map((_, at) => jobs.indices?.[at] ?? jobs.first + at);
+      for (const index of indices) seen(index, id);
+      return report(jobs.jobs.map((job) => (job as number) * 2));
+    },
+  };
+}
+
+/** An outcome with these results. */
+function report(values: readonly unknown[], more: object = {}): { body: string } {
+  const zeros = values.map(() => 0);
+  const ids = values.map(() => 1);
+  return {
+    body: JSON.stringify({
+      machine: 'm',
+      values,
+      ids,
+      startedAt: 1,
+      starts: zeros,
+      durations: zeros,
+      ...more,
+    }),
+  };
+}
+
+function begin(
+  backend: MemoryBackend,
+  list: readonly unknown[],
+  options: object = {},
+  {
+    settled = () => true,
+    noWorkersTimeout,
+  }: { settled?: (settlements: readonly Settlement[]) => boolean; noWorkersTimeout?: number } = {},
+): { told: Told; over: Promise<void>; run: EngineRun } {
+  backends.push(backend);
+  const told: Told = { settled: [], warnings: [], failures: [], retries: [], progress: [] };
+  let end = (): void => {};
+  const over = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  const code = (error: unknown): string => String((error as { code?: unknown }).code);
+  const events: EngineEvents = {
+    wants: () => true,
+    settled: (settlements) => {
+      told.settled.push(...settlements);
+      return settled(settlements);
+    },
+    retry: (error, { index, attempt }) => told.retries.push([(error as Error).message, index, attempt]),
+    progress: ({ index, data }) => told.progress.push([index, data]),
+    crashed: () => {},
+    ready: () => {},
+    exit: () => {},
+    warning: (error) => told.warnings.push(code(error)),
+    failed: (error) => {
+      told.failures.push(code(error));
+      run.halt('stopped');
+    },
+    over: () => end(),
+  };
+  const source = createSource([...list], { available: () => run.poke(), failed: () => {} }, 1);
+  const run: Dispatcher = new Dispatcher(
+    {
+      backend,
+      clock: systemClock,
+      options: resolveOptions(options),
+      head: { run: 'r1', spec: 'hash', timeout: undefined },
+      prefix: `r1.s${backends.length}`,
+      secret: undefined,
+      leftovers: backend.leftovers,
+      times: { poll: 20, noWorkersTimeout },
+    },
+    { source, admit: undefined },
+    events,
+  );
+  void backend.open({
+    finished: (id, finished) => run.finished(id, finished),
+    progress: (id, data) => run.progress(id, data),
+    down: () => {},
+    up: () => {},
+    warning: () => {},
+    dispossessed: () => {},
+  });
+  run.begin();
+  return { told, over, run };
+}
+
+const ids = (told: Told): number[] => told.settled.map(({ index }) => index).sort((a, b) => a - b);
+const row = (length: number): number[] => Array.from({ length }, (_, n) => n);
+
+describe('the submitting side', () => {
+  it('settles every job once and leaves nothing in the queue', async () => {
+    const backend = new MemoryBackend();
+    backend.connect(doubling(), 3);
+    const { told, over } = begin(backend, row(500));
+    await over;
+    expect(ids(told)).toEqual(row(500));
+    expect(backend.entries.size).toBe(0);
+    expect(backend.closed).toBe(true);
+  });
+
+  it('finds what has finished where no event tells of it', async () => {
+    const backend = new MemoryBackend();
+    backend.hinting = false;
+    backend.connect(doubling(), 3);
+    const { told, over } = begin(backend, row(60));
+    await over;
+    expect(ids(told)).toEqual(row(60));
+  });
+
+  it('settles once what is told twice', async () => {
+    const backend = new MemoryBackend();
+    backend.connect(doubling(), 2);
+    const finish = backend.finish.bind(backend);
+    backend.finish = (id, finished) => {
+      finish(id, finished);
+      finish(id, finished);
+    };
+    const { told, over } = begin(backend, row(40));
+    await over;
+    expect(ids(told)).toEqual(row(40));
+  });
+
+  it('submits again what the server has lost, and says so', async () => {
+    const backend = new MemoryBackend();
+    const { told, over } = begin(backend, row(10));
+    await backend.holds(10);
+    backend.entries.clear();
+    backend.connect(doubling(), 2);
+    await over;
+    expect(ids(told)).toEqual(row(10));
+    expect(told.warnings).toContain('ERR_ENGINE_DATA_LOST');
+  });
+
+  it('waits and goes on where the server is full', async () => {
+    const backend = new MemoryBackend();
+    backend.refusals.push(new Error("OOM command not allowed when used memory > 'maxmemory'."));
+    backend.connect(doubling(), 2);
+    const { told, over } = begin(backend, row(10));
+    await over;
+    expect(ids(told)).toEqual(row(10));
+    expect(told.warnings).toEqual(['ERR_ENGINE_FULL']);
+  });
+
+  it('ends where the server refuses the user a command', async () => {
+    const backend = new MemoryBackend();
+    backend.refusals.push(new Error('NOPERM this user has no permissions'));
+    const { told, over } = begin(backend, row(3));
+    await over;
+    expect(told.failures).toEqual(['ERR_ENGINE_REFUSED']);
+    expect(told.settled).toEqual([]);
+  });
+
+  it('removes a chunk only after its jobs were recorded, and keeps it where they could not be', async () => {
+    const backend = new MemoryBackend();
+    backend.connect(doubling(), 1);
+    let present: boolean | undefined;
+    const settled = (): boolean => {
+      present = [...backend.entries.values()].some(({ state }) => state === 'finished');
+      run.halt('stopped');
+      return false;
+    };
+    const { over, run } = begin(backend, [1], {}, { settled });
+    await over;
+    expect(present).toBe(true);
+    expect([...backend.entries.values()].map(({ state }) => state)).toEqual(['finished']);
+  });
+
+  it('splits a chunk that took its machines along, so that only the culprit fails', async () => {
+    const backend = new MemoryBackend();
+    const poison = 7;
+    const worker = doubling();
+    backend.connect(
+      {
+        run: async (id, data, tell) => {
+          const { jobs } = readEnvelope(data, id, undefined);
+          if (!jobs.jobs.includes(poison)) return await worker.run(id, data, tell);
+          backend.finish(id, {
+            state: 'failed',
+            reason: 'job stalled more than allowable limit',
+            stalled: true,
+          });
+          return await new Promise(() => {});
+        },
+      },
+      50,
+    );
+    const { told, over } = begin(backend, row(20), { batchSize: 10 });
+    await over;
+    expect(ids(told)).toEqual(row(20));
+    const failed = told.settled.filter(isFailed);
+    expect(failed.map(({ index }) => index)).toEqual([poison]);
+    expect(failed[0]?.error).toMatchObject({ code: 'ERR_ENGINE_WORKER_LOST' });
+  });
+
+  it('runs elsewhere what one machine refuses, and says so', async () => {
+    const backend = new MemoryBackend();
+    let refusals = 0;
+    const good = doubling();
+    backend.connect(
+      {
+        run: async (id, data, tell) => {
+          refusals += 1;
+          if (refusals === 1) throw new Error('ERR_ENGINE_SPEC_MISMATCH m1 another version');
+          return await good.run(id, data, tell);
+        },
+      },
+      1,
+    );
+    const { told, over } = begin(backend, row(5));
+    await over;
+    expect(ids(told)).toEqual(row(5));
+    expect(told.warnings).toEqual(['ERR_ENGINE_SPEC_MISMATCH']);
+  });
+
+  it('fails where three machines in a row refuse', async () => {
+    const backend = new MemoryBackend();
+    let machine = 0;
+    backend.connect(
+      {
+        run: async () => {
+          machine += 1;
+          throw new Error(`ERR_WORKER_START m${machine} no worker could start`);
+        },
+      },
+      1,
+    );
+    const { told, over } = begin(backend, row(5));
+    await over;
+    expect(told.failures[0]).toBe('ERR_WORKER_START');
+    expect(told.settled).toEqual([]);
+  });
+
+  it('settles nothing by a report that can not be one, and fails after three', async () => {
+    const backend = new MemoryBackend();
+    backend.connect({ run: async () => report([1, 2, 3], { again: [0, 0] }) }, 1);
+    const { told, over } = begin(backend, [1]);
+    await over;
+    expect(told.settled).toEqual([]);
+    expect(told.warnings).toEqual(['ERR_ENGINE_ENVELOPE', 'ERR_ENGINE_ENVELOPE']);
+    expect(told.failures[0]).toBe('ERR_ENGINE_ENVELOPE');
+  });
+
+  it('fails without any machine where a limit says so', async () => {
+    const { told, over } = begin(new MemoryBackend(), [1], {}, { noWorkersTimeout: 40 });
+    await over;
+    expect(told.failures[0]).toBe('ERR_ENGINE_NO_WORKERS');
+  });
+
+  it('takes back on a stop what no machine has begun', async () => {
+    const backend = new MemoryBackend();
+    const { told, over, run } = begin(backend, row(30));
+    run.halt('stopped');
+    await over;
+    expect(told.settled).toEqual([]);
+    expect(backend.entries.size).toBe(0);
+  });
+
+  it('tells progress once, whether it came by event or with the outcome', async () => {
+    const backend = new MemoryBackend();
+    backend.connect(
+      {
+        run: async (_, __, tell) => {
+          tell([[0, 0, 'early']]);
+          return report([2], {
+            progress: [
+              [0, 0, 'early'],
+              [1, 0, 'late'],
+            ],
+          });
+        },
+      },
+      1,
+    );
+    const { told, over } = begin(backend, [1]);
+    await over;
+    expect(told.progress).toEqual([
+      [0, 'early'],
+      [0, 'late'],
+    ]);
+  });
+
+  it('runs again, uncharged, what a machine gave back', async () => {
+    const backend = new MemoryBackend();
+    const good = doubling();
+    let calls = 0;
+    backend.connect(
+      {
+        run: async (id, data, tell) => {
+          calls += 1;
+          return calls === 1 ? report([null], { again: [0] }) : await good.run(id, data, tell);
+        },
+      },
+      1,
+    );
+    const { told, over } = begin(backend, [21]);
+    await over;
+    expect(told.settled).toMatchObject([{ index: 0, result: 42, attempt: 1 }]);
+    expect(told.retries).toEqual([]);
+  });
+
+  it('takes over what an earlier manager left, and runs what is not in it', async () => {
+    const first = new MemoryBackend();
+    const early = begin(first, row(6), { batchSize: 3 });
+    await first.holds(2);
+    const left = [...first.entries.values()];
+    expect(left).toHaveLength(2);
+    const second = new MemoryBackend();
+    for (const entry of left) second.entries.set(entry.id, { ...entry });
+    second.leftovers = left.map(({ id, data }) => ({ id, data }));
+    const ran: string[] = [];
+    const { told, over } = begin(second, row(8), { batchSize: 3 });
+    second.connect(
+      doubling((index, id) => ran.push(`${index} ${id}`)),
+      2,
+    );
+    await over;
+    early.run.halt('aborted');
+    expect(ids(told)).toEqual(row(8));
+    expect(ran).toHaveLength(8);
+    expect(ran.filter((text) => left.some(({ id }) => text.endsWith(id)))).toHaveLength(6);
+    expect(second.entries.size).toBe(0);
+  });
+
+  it('drops what an earlier manager left of another list', async () => {
+    const first = new MemoryBackend();
+    const early = begin(first, [100, 200], { batchSize: 2 });
+    await first.holds(1);
+    const second = new MemoryBackend();
+    for (const entry of first.entries.values()) {
+      second.entries.set(entry.id, { ...entry });
+      second.leftovers.push({ id: entry.id, data: entry.data });
+    }
+    second.connect(doubling(), 1);
+    const { told, over } = begin(second, [100, 300], { batchSize: 2 });
+    await over;
+    early.run.halt('aborted');
+    const results = told.settled.map(({ index, ...more }) => [index, (more as { result?: unknown }).result]);
+    expect(results.sort()).toEqual([
+      [0, 200],
+      [1, 600],
+    ]);
+  });
+});
