@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { defineConfig, type Options } from 'tsup';
 import { version } from './package.json';
 import { licences } from './scripts/licences.js';
@@ -36,7 +36,7 @@ const entry = (name: string, source: string, more: Options = {}): Options => ({
 });
 
 /** What `import()` loads when it is asked for is no part of the bundle, but a built file beside it. */
-const CHUNKS = ['progress'];
+const CHUNKS = ['journal', 'progress'];
 const takeChunks: NonNullable<Options['esbuildPlugins']>[number] = {
   name: 'take-chunks',
   setup(build) {
@@ -48,14 +48,17 @@ const takeChunks: NonNullable<Options['esbuildPlugins']>[number] = {
   },
 };
 
-/** In the other entries, modules directly under src and the manager's are those of `index.cjs`: see scripts/entry.ts. */
+/** In the other entries, what `index.cjs` has is taken from there: see scripts/entry.ts. */
+/** Modules directly under src but the chunks, and the manager's. */
+const IN_INDEX = new RegExp(`^(?!(${CHUNKS.join('|')})$)(manager/)?[\\w-]+$`);
 const takeShared: NonNullable<Options['esbuildPlugins']>[number] = {
   name: 'take-shared',
   setup(build) {
-    build.onResolve({ filter: /^\.\.\/(manager\/)?[\w-]+\.js$/ }, ({ path }) => ({
-      path: path.slice('../'.length, -'.js'.length),
-      namespace: 'shared',
-    }));
+    build.onResolve({ filter: /^\.\.?\/.*\.js$/ }, async ({ path, resolveDir, kind }) => {
+      const module = relative('src', join(resolveDir, path)).slice(0, -'.js'.length);
+      if (kind === 'entry-point' || !IN_INDEX.test(module)) return undefined;
+      return { path: module, namespace: 'shared' };
+    });
     build.onResolve({ filter: /^\.\/index\.cjs$/, namespace: 'shared' }, ({ path }) => ({
       path,
       external: true,
@@ -78,7 +81,7 @@ export default defineConfig([
     footer: { js: CLASS_IS_THE_MODULE },
     esbuildPlugins: [takeChunks],
   }),
-  ...CHUNKS.map((name) => entry(name, `src/${name}.ts`, { esbuildPlugins: [licences] })),
+  ...CHUNKS.map((name) => entry(name, `src/${name}.ts`, { esbuildPlugins: [takeShared, licences] })),
   entry('bootstrap', 'src/child/bootstrap.ts', { esbuildPlugins: [takeShared] }),
   entry('bullmq', 'src/engines/index.ts', {
     dts: { entry: { bullmq: 'src/engines/index.ts' } },

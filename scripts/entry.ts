@@ -1,5 +1,5 @@
 /**
- * What is bundled into `index.cjs`: the public names, and what the child's bootstrap and the engines take from there, so that a
+ * What is bundled into `index.cjs`: the public names, and what the other built files take from there, so that a
  * job's `instanceof SerializationError` is about the class that the worker's side throws, and no code is shipped twice.
  */
 import * as callSite from '../src/call-site.js';
@@ -20,8 +20,10 @@ import * as tally from '../src/manager/tally.js';
 import * as window from '../src/manager/window.js';
 import * as optionChecks from '../src/option-checks.js';
 import * as paths from '../src/paths.js';
+import * as plainCopy from '../src/plain-copy.js';
 import * as protocol from '../src/protocol.js';
 import * as registry from '../src/registry.js';
+import * as serializer from '../src/serializer.js';
 import * as spec from '../src/spec.js';
 
 export * from '../src/index.js';
@@ -40,6 +42,8 @@ export const shared = {
   'call-site': callSite,
   'cpu-quota': cpuQuota,
   'error-wire': errorWire,
+  serializer,
+  'plain-copy': plainCopy,
   'option-checks': optionChecks,
   'manager/fork': fork,
   'manager/pdeathsig': pdeathsig,

@@ -6,7 +6,6 @@ import type { EngineDriver } from './engine.js';
 import { SpecError, ThreadFactoryError } from './errors.js';
 import { isInside } from './inside.js';
 import { iterate } from './iteration.js';
-import { openJournal } from './journal.js';
 import { localEngine } from './local.js';
 import type { ResolvedOptions, ThreadFactoryOptions } from './options.js';
 import { resolveOptions } from './options.js';
@@ -243,7 +242,10 @@ export class ThreadFactory<
         openJournal:
           journal === undefined
             ? undefined
-            : () => openJournal({ path: journal, module: this.#module.id, key, fsync }),
+            : async () => {
+                const { openJournal } = await import('./journal.js');
+                return openJournal({ path: journal, module: this.#module.id, key, fsync });
+              },
         drawn: () => progress?.live === true,
       },
       {

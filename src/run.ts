@@ -44,7 +44,7 @@ export interface RunOptions {
   readonly module: ModuleRef;
   readonly factory: FactoryRef;
   readonly keepResults: boolean;
-  readonly openJournal: (() => Journal) | undefined;
+  readonly openJournal: (() => Promise<Journal>) | undefined;
   /** Whether something is drawn on the terminal, so that workers must not write to it themselves. */
   readonly drawn: () => boolean;
   readonly engine: EngineDriver;
@@ -178,7 +178,7 @@ export class Run {
         return;
       }
       // The journal first: its lock says that no other manager of this run lives.
-      this.journal = this.setup.openJournal?.();
+      this.journal = await this.setup.openJournal?.();
       if (Array.isArray(list)) this.journal?.check(list);
       const opening = engine.open({ ...this.setup, clock: this.clock });
       const opened = await Promise.race([opening, this.end]);
