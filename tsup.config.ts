@@ -87,4 +87,5 @@ export default defineConfig([
     dts: { entry: { bullmq: 'src/engines/index.ts' } },
     esbuildPlugins: [takeShared],
   }),
+  entry('cli', 'src/cli.ts', { esbuildPlugins: [takeChunks, takeShared, licences] }),
 ]);

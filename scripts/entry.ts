@@ -8,6 +8,7 @@ import * as codec from '../src/codec.js';
 import * as cpuQuota from '../src/cpu-quota.js';
 import * as errorWire from '../src/error-wire.js';
 import * as errors from '../src/errors.js';
+import * as factory from '../src/factory.js';
 import * as flags from '../src/flags.js';
 import * as inside from '../src/inside.js';
 import * as fork from '../src/manager/fork.js';
@@ -19,6 +20,7 @@ import * as scheduler from '../src/manager/scheduler.js';
 import * as tally from '../src/manager/tally.js';
 import * as window from '../src/manager/window.js';
 import * as optionChecks from '../src/option-checks.js';
+import * as options from '../src/options.js';
 import * as paths from '../src/paths.js';
 import * as plainCopy from '../src/plain-copy.js';
 import * as protocol from '../src/protocol.js';
@@ -33,7 +35,9 @@ export const shared = {
   clock,
   codec,
   errors,
+  factory,
   inside,
+  options,
   protocol,
   registry,
   spec,

@@ -22,7 +22,7 @@ export interface EngineSetup {
   readonly module: ModuleRef;
   readonly factory: FactoryRef;
   readonly clock: Clock;
-  /** Whether something is drawn on the terminal, so that workers must not write to it themselves. */
+  /** Whether workers must not write to our output themselves: something is drawn on it, or it is for results alone. */
   readonly drawn: () => boolean;
 }
 

@@ -11,7 +11,8 @@ import type { ResolvedOptions, ThreadFactoryOptions } from './options.js';
 import { resolveOptions } from './options.js';
 import { BOOTSTRAP, SELF } from './paths.js';
 import type { FactoryRef, ModuleRef } from './protocol.js';
-import { isWorker, nextOrdinal, workerSide } from './registry.js';
+import type { Commanded } from './registry.js';
+import { commandSide, isWorker, nextOrdinal, workerSide } from './registry.js';
 import { jobsFailed, Run } from './run.js';
 import { handleSignals } from './signals.js';
 import type { CheckedSpec, Failure, Summary, ThreadFactorySpec, WorkerNamedSpec } from './spec.js';
@@ -87,6 +88,8 @@ export class ThreadFactory<
   #stopping = false;
   /** Whether a listener was told why the last run failed. */
   #told = false;
+  /** What the command line wants of it, where that runs it. */
+  readonly #commanded: Commanded | undefined;
 
   /**
    * @param spec the functions; or the path or `file:` URL of a module that exports them
@@ -121,6 +124,8 @@ export class ThreadFactory<
       this.#factory = nextOrdinal(this.#module.id);
       workerSide()?.constructed(this.#module.id, this.#factory, this.#spec);
     }
+    this.#commanded = commandSide()?.constructed(this, { module: this.#module.id, caller, options });
+    if (this.#commanded !== undefined) this.#options = resolveOptions(this.#commanded.options);
   }
 
   /**
@@ -218,6 +223,7 @@ export class ThreadFactory<
       this.#running = undefined;
     });
     this.#running = running;
+    this.#commanded?.started(running);
     return running;
   }
 
@@ -227,14 +233,15 @@ export class ThreadFactory<
     sink: (job: object, failed: boolean) => void,
   ): Promise<unknown> {
     const options = this.#options;
+    const commanded = this.#commanded;
     const emit = this.#tell.bind(this);
-    const spec = await this.#loadSpec();
+    const { manager, ...functions } = await this.#loadSpec();
     const { journal, key, fsync, keepResults } = options;
     const show = options.progress && (await import('./progress.js')).showProgress;
     const run: Run = new Run(
       {
-        spec,
-        options: { ...options, ordered: iterated && options.ordered },
+        spec: { ...functions, manager: commanded?.manager ?? manager },
+        options: { ...options, ordered: (iterated || commanded !== undefined) && options.ordered },
         module: this.#module,
         factory: this.#factory,
         keepResults: keepResults ?? !iterated,
@@ -246,7 +253,7 @@ export class ThreadFactory<
                 const { openJournal } = await import('./journal.js');
                 return openJournal({ path: journal, module: this.#module.id, key, fsync });
               },
-        drawn: () => progress?.live === true,
+        drawn: () => progress?.live === true || commanded?.relayed === true,
       },
       {
         wants: (name) => (iterated && name === 'completed') || this.listenerCount(name) > 0,
@@ -265,6 +272,7 @@ export class ThreadFactory<
         },
         skipped: (index) => {
           if (iterated) sink({ index }, true);
+          commanded?.skipped(index);
         },
         runFailed: (error) => {
           this.#told = true;
@@ -297,7 +305,8 @@ export class ThreadFactory<
     if (this.#spec !== undefined) return this.#spec;
     const { loadModule } = await import('./child/load.js');
     try {
-      this.#spec = specOfModule(await loadModule(this.#module), this.#module.id);
+      const namespace = await loadModule(this.#module);
+      this.#spec = specOfModule(namespace, this.#module.id, this.#commanded?.manager === undefined);
       return this.#spec;
     } catch (error) {
       this.#told = this.listenerCount('error') > 0;

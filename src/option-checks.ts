@@ -91,7 +91,8 @@ export function rejectUnknown(names: readonly string[], known: readonly string[]
   throw new OptionError(`Unknown option \`${prefix}${unknown}\`${hint}`);
 }
 
-function nearest(name: string, known: readonly string[]): string | undefined {
+/** The known name that a mistyped one most looks like, if any. */
+export function nearest(name: string, known: readonly string[]): string | undefined {
   const typed = name.toLowerCase();
   let best: string | undefined;
   let bestDistance = 4;

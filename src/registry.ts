@@ -2,7 +2,7 @@ import type { FactoryRef } from './protocol.js';
 import type { CheckedSpec } from './spec.js';
 
 /**
- * How factories and the bootstrap of a child find each other, in one process: a global, so that two installed copies
+ * How factories find the bootstrap of a child, or the command line, that runs their module in this process: a global, so that two installed copies
  * of one version are one library. Copies of different versions keep apart: the child's spec must come from the copy
  * that forked it.
  */
@@ -18,10 +18,34 @@ export interface WorkerSide {
   started(module: string, ordinal: FactoryRef): void;
 }
 
+/** How the command line wants a factory that it runs. */
+export interface Commanded {
+  /** The options, in place of those that were given. */
+  readonly options: unknown;
+  /** In place of the spec's own. */
+  readonly manager: ((input: unknown) => unknown) | undefined;
+  /** Whether what workers print has to go through the manager's process. */
+  readonly relayed: boolean;
+  /** A run began; it settles as `start()` would. */
+  started(running: Promise<unknown>): void;
+  /** A job whose result an earlier run recorded. */
+  skipped(index: number): void;
+}
+
+/** What the command line listens for while the module it was given loads, in the manager's process. */
+export interface CommandSide {
+  /** A factory was constructed. @returns undefined where it is none of the command's */
+  constructed(
+    factory: object,
+    about: { readonly module: string; readonly caller: string | undefined; readonly options: unknown },
+  ): Commanded | undefined;
+}
+
 interface VersionState {
   /** How many factories were constructed, by module. */
   readonly ordinals: Map<string, number>;
   worker?: WorkerSide;
+  command?: CommandSide;
 }
 
 interface Registry {
@@ -61,6 +85,16 @@ export function becomeWorker(side: WorkerSide): void {
 /** The bootstrap's side, in a worker that a factory of this version forked. */
 export function workerSide(): WorkerSide | undefined {
   return state().worker;
+}
+
+/** Makes this process the command line's. */
+export function becomeCommand(side: CommandSide): void {
+  state().command = side;
+}
+
+/** The command line's side, where it runs this process. */
+export function commandSide(): CommandSide | undefined {
+  return state().command;
 }
 
 /** The number of the next factory constructed for a module: 0, 1, … */

@@ -45,7 +45,7 @@ export interface RunOptions {
   readonly factory: FactoryRef;
   readonly keepResults: boolean;
   readonly openJournal: (() => Promise<Journal>) | undefined;
-  /** Whether something is drawn on the terminal, so that workers must not write to it themselves. */
+  /** Whether workers must not write to our output themselves: something is drawn on it, or it is for results alone. */
   readonly drawn: () => boolean;
   readonly engine: EngineDriver;
 }

@@ -147,9 +147,10 @@ export function checkSpec(spec: unknown, source = 'the spec', needsManager = tru
 /**
  * The spec in a module's namespace: the functions by name, or as its default export.
  * @param namespace what `import()` or `require` gave
+ * @param needsManager false where jobs come from elsewhere
  */
-export function specOfModule(namespace: unknown, id: string): CheckedSpec {
-  return checkSpec(functionsIn(namespace) ?? namespace, `the module ${id}`);
+export function specOfModule(namespace: unknown, id: string, needsManager = true): CheckedSpec {
+  return checkSpec(functionsIn(namespace) ?? namespace, `the module ${id}`, needsManager);
 }
 
 /** Whether a module's namespace has the functions of a spec. */

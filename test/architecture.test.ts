@@ -100,6 +100,14 @@ const ROOMS: readonly Room[] = [
     may: ['node:*', 'log-update', 'signal-exit', 'string-width'],
     types: ['snapshot', 'clock'],
   },
+  {
+    name: 'cli',
+    files: ['cli', 'cli/'],
+    may: [
+      ...['node:*', 'factory', 'spec', 'registry', 'options', 'option-checks', 'errors', 'child/load'],
+      ...['progress/words', 'progress/job-text', 'report', 'engines/'],
+    ],
+  },
   { name: 'names', files: ['index'], may: ['factory', 'errors'], types: ['factory', 'options', 'spec'] },
   {
     // Other engines than our own processes: they use the manager's rooms, and nothing knows them.

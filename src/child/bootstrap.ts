@@ -141,7 +141,7 @@ async function load(message: InitMessage): Promise<void> {
   becomeWorker({ constructed, started });
   try {
     const namespace = await loadModule(message.module);
-    if (message.factory === 'exports') found(specOfModule(namespace, message.module.id));
+    if (message.factory === 'exports') found(specOfModule(namespace, message.module.id, false));
     if (message.factory === 'only' && phase === 'loading' && exportsFunctions(namespace)) {
       found(specOfModule(namespace, message.module.id));
     }

@@ -4,6 +4,9 @@ import type { Snapshot } from '../snapshot.js';
  * Numbers, times and outcomes in words, the same in a live display and in plain lines.
  */
 
+/** What a run has come to. */
+export type Counts = Pick<Snapshot, 'completed' | 'failed' | 'skipped' | 'total'>;
+
 /** How a run ended, as far as a display has to know. */
 export interface Outcome {
   /** `done`: every job has settled. `failed`: the run itself. `left`: the process exits in the middle of it. */
@@ -33,12 +36,12 @@ export function speed(perSecond: number): string {
 }
 
 /** Jobs that are through: in this run or an earlier one of the same journal. */
-export function done({ completed, failed, skipped }: Snapshot): number {
+export function done({ completed, failed, skipped }: Omit<Counts, 'total'>): number {
   return completed + failed + skipped;
 }
 
 /** Whole percent, rounded down: 100 means all. Undefined while nobody knows of how many. */
-export function percent(snapshot: Snapshot): number | undefined {
+export function percent(snapshot: Counts): number | undefined {
   const { total } = snapshot;
   if (total === undefined) return undefined;
   return total === 0 ? 100 : Math.floor((done(snapshot) / total) * 100);
@@ -55,7 +58,7 @@ const ENDINGS: Readonly<Record<Outcome['how'], string>> = {
 };
 
 /** The last line: `finished in 1m 05s: 9,997 completed, 3 failed`. */
-export function lastWords(snapshot: Snapshot, { how }: Outcome, elapsedMs: number): string {
+export function lastWords(snapshot: Counts, { how }: Outcome, elapsedMs: number): string {
   const { completed, failed, skipped, total } = snapshot;
   const left = total === undefined ? 0 : total - done(snapshot);
   const counts = [`${count(completed)} completed`];

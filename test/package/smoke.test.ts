@@ -125,7 +125,7 @@ describe('the packed tarball', () => {
         ...['bootstrap.cjs', 'index.cjs', 'index.d.cts', 'index.d.mts', 'index.mjs'].map(
           (name) => `dist/${name}`,
         ),
-        ...['LICENSES.txt', 'progress.cjs'].map((name) => `dist/${name}`),
+        ...['LICENSES.txt', 'cli.cjs', 'progress.cjs'].map((name) => `dist/${name}`),
       ].sort(),
     );
   });

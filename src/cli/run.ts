@@ -1,0 +1,224 @@
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { loadModule } from '../child/load.js';
+import { OptionError, SpecError } from '../errors.js';
+import { ThreadFactory } from '../factory.js';
+import { resolveOptions } from '../options.js';
+import { lastWords } from '../progress/words.js';
+import { becomeCommand, loadedVersions, VERSION } from '../registry.js';
+import type { Summary } from '../spec.js';
+import { specOfModule } from '../spec.js';
+import type { Command, Ended } from './command.js';
+import { STATUS } from './command.js';
+import { duration, FLAGS_BY_NAME, namesAsFlags, optionsOf } from './flags.js';
+import { JsonLines } from './json-lines.js';
+import type { FlagShape, Given } from './parse.js';
+import { parse, UsageError } from './parse.js';
+import { runHelp } from './run-help.js';
+import type { Format } from './stdin.js';
+import { jobsOf } from './stdin.js';
+import { describe, Failures, plainStream, quietWithoutReader, say, statOf, takeOutput } from './streams.js';
+import { Taken } from './taken.js';
+
+/** `threadfactory run SPEC`. */
+export const run: Command = {
+  summary: 'run a list of jobs on every core of this machine',
+  help: runHelp,
+  flags: new Map<string, FlagShape>([
+    ...FLAGS_BY_NAME,
+    ['stdin', { value: 'lines|jsonl' }],
+    ['json', {}],
+    ['retry-delay', { value: 'TIME' }],
+    ['help', { short: 'h' }],
+  ]),
+  async run(args) {
+    const given = parse(args, this.flags);
+    const path = specOf(given);
+    const format = formatOf(given);
+    const options = optionsGiven(given);
+    const json = given.flags.get('json') === true;
+    const output = json ? takeOutput() : undefined;
+    const lines = output && new JsonLines(output);
+    quietWithoutReader();
+    const failures = new Failures();
+    const taken = new Taken({
+      path,
+      options,
+      manager: format === undefined ? undefined : () => jobsFrom(format),
+      relayed: json,
+      taken(factory, { ordered }) {
+        factory.on('warning', (warning) => say(warning.message));
+        if (lines === undefined) failures.watch(factory);
+        else lines.watch(factory, ordered === true);
+      },
+      skipped: (index) => lines?.skipped(index),
+    });
+    becomeCommand(taken);
+    process.argv = [process.argv[0] ?? process.execPath, path, ...(given.rest ?? [])];
+    const ended = await carryOut(taken, {
+      path,
+      given,
+      format,
+      showsItself: options['progress'] !== undefined,
+    });
+    await lines?.end();
+    if (format !== undefined) process.stdin.destroy();
+    return ended;
+  },
+};
+
+interface Errand {
+  readonly path: string;
+  readonly given: Given;
+  readonly format: Format | undefined;
+  /** Whether a display says how the run ended. */
+  readonly showsItself: boolean;
+}
+
+/** Loads the SPEC, starts what it did not start itself, and waits for the end. */
+async function carryOut(taken: Taken, errand: Errand): Promise<Ended> {
+  const { path, given, format } = errand;
+  const told = new Set<unknown>();
+  const tell = (error: unknown): number => {
+    if (!told.has(error)) say(describe(error));
+    told.add(error);
+    return STATUS.wrong;
+  };
+  let status: number = STATUS.done;
+  let leaves = false;
+  try {
+    const loaded = await loadModule({ loader: 'either', id: path });
+    // A script that starts its factory does so by now.
+    await new Promise((soon) => setImmediate(soon));
+    leaves = taken.factory === undefined;
+    const factory = taken.factory ?? build(loaded, path, format !== undefined);
+    if (taken.runs.length === 0) void factory.start(given.rest).catch(() => {});
+  } catch (error) {
+    // A script that awaits its run fails with what that failed with, which is told below.
+    const outcomes = await Promise.allSettled(taken.runs);
+    if (!outcomes.some((outcome) => outcome.status === 'rejected' && outcome.reason === error))
+      status = tell(error);
+  }
+  for (let at = 0; at < taken.runs.length; at += 1) {
+    const [outcome] = await Promise.allSettled([taken.runs[at]]);
+    if (outcome.status === 'rejected') status = Math.max(status, tell(outcome.reason));
+    else status = Math.max(status, statusOf(outcome.value as Summary, errand.showsItself));
+  }
+  return { status, leaves };
+}
+
+/** The factory of a module that exports the functions. */
+function build(loaded: unknown, path: string, hasJobs: boolean): ThreadFactory {
+  const others = loadedVersions().filter((version) => version !== VERSION);
+  if (others.length > 0) {
+    throw new SpecError(
+      `${path} loads threadfactory ${others.join(', ')}, and this command is that of ${VERSION}. Run the command of the ` +
+        'version beside it: npx threadfactory run …',
+    );
+  }
+  const exported = loaded as { readonly default?: unknown } & Readonly<Record<string, unknown>>;
+  const names = new Set([...Object.keys(exported), ...Object.keys(Object(exported.default))]);
+  if (!names.has('workerProcess') && !names.has('worker')) {
+    throw new SpecError(
+      `${path} neither exports the functions (\`workerProcess\`${hasJobs ? '' : ' and `manager`'}) nor builds a ` +
+        'factory when it is loaded. threadfactory run --help shows both.',
+    );
+  }
+  if (!hasJobs && !names.has('manager')) {
+    throw new SpecError(
+      `${path} exports no \`manager\`, the function that returns the list of jobs. Add it, or give the jobs on standard ` +
+        'input: --stdin lines or --stdin jsonl.',
+    );
+  }
+  const spec = specOfModule(loaded, path, !hasJobs);
+  // Results are in nobody's way: only `managerFinish` would see them.
+  return new ThreadFactory(pathToFileURL(path), { keepResults: spec.managerFinish !== undefined });
+}
+
+function statusOf(summary: Summary, showsItself: boolean): number {
+  const { completed, failed, skipped, total, stopped } = summary;
+  const early = stopped !== false || completed + failed + skipped < total;
+  if (!showsItself && (failed > 0 || early))
+    say(lastWords(summary, { how: stopped || 'done' }, summary.duration));
+  // handleSignals has said which signal it was.
+  if (stopped === 'interrupt') return Number(process.exitCode ?? 130);
+  return failed > 0 || early ? STATUS.failed : STATUS.done;
+}
+
+// ---- what was given -------------------------------------------------------------------------------------------------
+
+function specOf({ positionals }: Given): string {
+  const [spec, extra] = positionals;
+  if (spec === undefined)
+    throw new UsageError('Which SPEC? Give the path of a file: threadfactory run worker.js');
+  if (extra !== undefined) {
+    throw new UsageError(
+      `Expected one SPEC, got \`${extra}\` besides. What is for the script goes behind \`--\`.`,
+    );
+  }
+  const path = resolve(spec);
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) {
+    throw new UsageError(`There is no file ${path}.`);
+  }
+  return path;
+}
+
+function formatOf({ flags }: Given): Format | undefined {
+  const text = textOf(flags.get('stdin'));
+  if (text === undefined || text === 'lines' || text === 'jsonl') return text;
+  throw new UsageError(`Expected --stdin to be \`lines\` or \`jsonl\`, got \`${text}\`.`);
+}
+
+function textOf(given: boolean | readonly string[] | undefined): string | undefined {
+  return Array.isArray(given) ? given.at(-1) : undefined;
+}
+
+/** The options that flags gave, checked, and what the command adds to them. */
+function optionsGiven({ flags }: Given): Record<string, unknown> {
+  const options = optionsOf(flags);
+  const delay = textOf(flags.get('retry-delay'));
+  if (delay !== undefined) {
+    if (options['retries'] === undefined) throw new UsageError('--retry-delay needs --retries beside it.');
+    options['retries'] = { limit: options['retries'], delay: duration(delay) };
+  }
+  if (options['env'] !== undefined) options['env'] = environment(options['env'] as readonly string[]);
+  try {
+    resolveOptions(options);
+  } catch (error) {
+    if (error instanceof OptionError) throw new UsageError(`${namesAsFlags(error.message)}.`);
+    throw error;
+  }
+  options['handleSignals'] ??= true;
+  const stream = streamFor(options['progress']);
+  if (stream === undefined) delete options['progress'];
+  else options['progress'] = stream;
+  return options;
+}
+
+/** A display where there is a terminal, unless another program's output would go through it: then lines. */
+function streamFor(asked: unknown): unknown {
+  if (asked !== undefined) return asked;
+  if (!process.stderr.isTTY) return undefined;
+  const { isTTY } = process.stdout;
+  return isTTY || !isPipe(1) ? true : plainStream(process.stderr);
+}
+
+function isPipe(fd: number): boolean {
+  const stats = statOf(fd);
+  return stats !== undefined && (stats.isFIFO() || stats.isSocket());
+}
+
+function environment(given: readonly string[]): NodeJS.ProcessEnv {
+  const added = given.map((text) => {
+    const at = text.indexOf('=');
+    if (at < 1) throw new UsageError(`Expected --env NAME=VALUE, got \`${text}\`.`);
+    return [text.slice(0, at), text.slice(at + 1)] as const;
+  });
+  return { ...process.env, ...Object.fromEntries(added) };
+}
+
+function jobsFrom(format: Format): AsyncIterable<unknown> {
+  if (process.stdin.isTTY) say('reading jobs from the terminal, one a line; Ctrl-D ends the list');
+  return jobsOf(process.stdin, format);
+}

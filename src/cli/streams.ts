@@ -1,0 +1,102 @@
+import { fstatSync, type Stats } from 'node:fs';
+import { inspect } from 'node:util';
+import { ThreadFactoryError } from '../errors.js';
+import type { ThreadFactory } from '../factory.js';
+import { jobText } from '../progress/job-text.js';
+import { STATUS } from './command.js';
+import type { LineStream } from './json-lines.js';
+import { UsageError } from './parse.js';
+
+/**
+ * What the command writes, and where: results on standard output, all else on standard error.
+ */
+
+/** Failures that are printed; the rest is counted. */
+const MAX_FAILURES = 20;
+
+/** One line (or more) about the run itself. */
+export function say(text: string): void {
+  process.stderr.write(`threadfactory: ${text}\n`);
+}
+
+/** An error for a person: our own say in words all that there is to know, of others the stack is of use. */
+export function describe(error: unknown): string {
+  if (error instanceof UsageError) return error.message;
+  if (error instanceof ThreadFactoryError && error.code !== 'ERR_WORKER_START') return error.message;
+  return error instanceof Error ? (error.stack ?? String(error)) : inspect(error);
+}
+
+/** What a file descriptor is; undefined where it is closed. */
+export function statOf(fd: number): Stats | undefined {
+  try {
+    return fstatSync(fd);
+  } catch {
+    // EBADF: it was closed by whoever started us.
+    return undefined;
+  }
+}
+
+/** The same stream as one that is no terminal: lines are written to it, nothing is drawn. */
+export function plainStream(stream: NodeJS.WriteStream): object {
+  return {
+    write: (text: string) => stream.write(text),
+    on: (event: string, listener: (...args: unknown[]) => void) => stream.on(event, listener),
+    removeListener: (event: string, listener: (...args: unknown[]) => void) =>
+      stream.removeListener(event, listener),
+  };
+}
+
+/** As with any program in a pipe: `| head` has seen enough, and the workers go with us. */
+export function quietWithoutReader(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE') process.exit(STATUS.unread);
+      throw error;
+    });
+  }
+}
+
+/** Ends the process when all that was written has gone. */
+export function leave(status: number): void {
+  const written = [process.stdout, process.stderr].map(
+    (stream) => new Promise((resolve) => stream.write('', resolve)),
+  );
+  void Promise.all(written).then(() => process.exit(status));
+}
+
+/**
+ * Takes standard output for results alone: what scripts and workers print to it goes to standard error. On a terminal
+ * both are one, and a display knows how to share it.
+ */
+export function takeOutput(): LineStream {
+  const { stdout, stderr } = process;
+  if (stdout.isTTY) return stdout;
+  const write = stdout.write.bind(stdout);
+  stdout.write = stderr.write.bind(stderr);
+  return {
+    write: (text, written) => write(text, written),
+    once: (event, listener) => stdout.once(event, listener),
+  };
+}
+
+/** Prints jobs that failed, one a line, unless the script has a listener of its own for them. */
+export class Failures {
+  private printed = 0;
+
+  watch(factory: ThreadFactory): void {
+    factory.on('error', (error, failure) => {
+      if (failure === undefined || factory.listenerCount('error') > 1) return;
+      this.printed += 1;
+      if (this.printed > MAX_FAILURES + 1) return;
+      if (this.printed > MAX_FAILURES) {
+        say('more jobs failed; --json or --journal has them all');
+        return;
+      }
+      const { index, job, attempts } = failure;
+      const text = jobText(job, index);
+      const which = text === `job ${index}` ? text : `job ${index} (${text})`;
+      const tries = attempts > 1 ? ` after ${attempts} attempts` : '';
+      say(`${which} failed${tries}: ${error.name}: ${error.message}`);
+    });
+  }
+}

@@ -1,0 +1,219 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { allGone, removeProjects } from '../helpers/script.js';
+import { commandProject, shell } from '../helpers/shell.js';
+import { Terminal } from '../helpers/terminal.js';
+
+const FILES = {
+  // A module of the functions, without a list; it prints where it must not get in the way.
+  'worker.js': `
+console.log('loading');
+exports.workerProcess = (line) => {
+  console.log('working on ' + line);
+  if (line === '3') throw Object.assign(new RangeError('three'), { code: 'E_THREE' });
+  return { line, big: 2n };
+};`,
+  'list.mjs': `
+export const manager = (words) => words ?? [1, 2, 3];
+export const workerProcess = (job, { id }) => [job, id, process.env.COLOUR];
+export const managerFinish = ({ results }) => console.log('results ' + results.length);`,
+  // A script that runs its factory itself only where node runs it.
+  'script.cjs': `
+const ThreadFactory = require('threadfactory');
+const factory = new ThreadFactory(
+  { manager: () => process.argv.slice(2), workerProcess: (job, { id, attempt }) => {
+    if (job === 'again' && attempt === 1) throw new Error('once');
+    return [job, id, attempt];
+  } },
+  { workers: 4, retries: { limit: 0, delay: 1 } },
+);
+if (require.main === module) factory.start();`,
+  'script.mjs': `
+import ThreadFactory from 'threadfactory';
+const factory = new ThreadFactory({ manager: () => ['a', 'b'], workerProcess: (job) => job }, { workers: 1 });
+const { total } = await factory.start();
+console.log('after ' + total);`,
+  'two.cjs': `
+const ThreadFactory = require('threadfactory');
+for (const n of [1, 2]) new ThreadFactory({ manager: () => [n], workerProcess: (job) => job });`,
+  'nothing.cjs': `exports.something = 1;`,
+  'broken.mjs': `
+import ThreadFactory from 'threadfactory';
+await new ThreadFactory({ manager: () => { throw new Error('no list today'); }, workerProcess: () => {} }).start();`,
+  'never.mjs': `await new Promise(() => {});`,
+  'wait.cjs': `
+exports.workerStartup = () => console.error('worker ' + process.pid);
+exports.workerProcess = () => {};`,
+};
+
+let folder = '';
+beforeAll(async () => {
+  folder = await commandProject(FILES);
+});
+afterAll(removeProjects);
+
+const run = (command: string): ReturnType<typeof shell> => shell(folder, command);
+
+describe('threadfactory run', () => {
+  it('takes jobs from standard input and prints a JSON line for each, with nothing between', async () => {
+    const said = await run('seq 5 | threadfactory run worker.js --stdin lines --json --ordered --workers 2');
+    expect(said.lines).toEqual(
+      ['1', '2', '3', '4', '5'].map((job, index) =>
+        job === '3'
+          ? { index, job, error: expect.objectContaining({ name: 'RangeError', code: 'E_THREE' }) }
+          : { index, job, result: { line: job, big: '2' } },
+      ),
+    );
+    expect(said.stderr.match(/^working on \d$/gm)).toHaveLength(5);
+    expect(said.stderr).toContain('loading\n');
+    expect(said.status).toBe(1);
+  });
+
+  it('runs a module of the functions, with what follows -- for its manager', async () => {
+    const said = await run('threadfactory run list.mjs --workers 1 --env COLOUR=red --json -- x y');
+    expect(said.lines).toEqual([
+      { index: 0, job: 'x', result: ['x', 1, 'red'] },
+      { index: 1, job: 'y', result: ['y', 1, 'red'] },
+    ]);
+    expect(said.stderr).toBe('results 2\n');
+    expect(said.status).toBe(0);
+  });
+
+  it('starts the factory of a script that does not start it, and a flag wins over its option', async () => {
+    const command = 'threadfactory run script.cjs --json --ordered --workers 1 --retries 1 -- first again';
+    const said = await run(command);
+    expect(said.lines.map(({ result }) => result)).toEqual([
+      ['first', 1, 1],
+      ['again', 1, 2],
+    ]);
+    expect([said.status, said.stderr]).toEqual([0, '']);
+  });
+
+  it('runs a script that starts its factory itself, to the end of the script', async () => {
+    expect(await run('threadfactory run script.mjs')).toMatchObject({
+      stdout: 'after 2\n',
+      stderr: '',
+      status: 0,
+    });
+    const piped = await run('seq 3 | threadfactory run script.mjs --stdin lines --json --ordered');
+    expect(piped.lines.map(({ result }) => result)).toEqual(['1', '2', '3']);
+    expect([piped.stderr, piped.status]).toEqual(['after 3\n', 0]);
+  });
+
+  it('says which jobs failed where results are not printed', async () => {
+    const said = await run('seq 5 | threadfactory run worker.js --stdin lines --output ignore');
+    expect(said.stderr).toMatch(
+      /^threadfactory: job 2 \(3\) failed: RangeError: three\nthreadfactory: finished in \d+s: 4 completed, 1 failed\n$/,
+    );
+    expect(said.status).toBe(1);
+  });
+
+  it('ends quietly when its reader has seen enough, however long the list is', async () => {
+    const said = await run(
+      'yes | threadfactory run worker.js --stdin lines --json --output ignore | head -3',
+    );
+    expect(said.lines).toHaveLength(3);
+    expect(said.stderr).toBe('loading\n');
+    expect(said.status).toBe(141);
+  });
+
+  it('goes on from its journal, and prints what is new', async () => {
+    const command = (to: number): string =>
+      `seq ${to} | grep -v 3 | threadfactory run worker.js --stdin lines --json --ordered --key . --journal run.jsonl`;
+    expect((await run(command(4))).lines.map(({ job }) => job)).toEqual(['1', '2', '4']);
+    const again = await run(command(6));
+    expect(again.lines.map(({ job, index }) => [job, index])).toEqual([
+      ['5', 3],
+      ['6', 4],
+    ]);
+    expect(again.status).toBe(0);
+  });
+
+  it('ends on SIGINT while it waits for standard input, and leaves no worker', async () => {
+    let worker = 0;
+    // The shell becomes the command: its pid is the command's.
+    const said = await shell(folder, 'exec threadfactory run wait.cjs --stdin lines --workers 1', {
+      open: '1\n',
+      onStderr(stderr, pid) {
+        const [, found] = /worker (\d+)/.exec(stderr) ?? [];
+        if (found === undefined || worker !== 0) return;
+        worker = Number(found);
+        process.kill(pid, 'SIGINT');
+      },
+    });
+    expect(said.stderr).toMatch(/threadfactory: interrupted after \d+s: [01] completed/);
+    expect(said.status).toBe(130);
+    await allGone([worker]);
+  });
+
+  it.each([
+    ['two.cjs', 'builds more than one factory'],
+    ['nothing.cjs', 'neither exports the functions (`workerProcess` and `manager`) nor builds a factory'],
+    ['worker.js', 'exports no `manager`'],
+    ['broken.mjs', 'Error: no list today'],
+    ['never.mjs', 'SPEC still waits for something that never comes'],
+    ['list.mjs --workes 3', 'Unknown flag --workes; did you mean --workers?\nSee threadfactory run --help.'],
+    ['missing.js', 'There is no file '],
+  ])('has status 2 and says why: run %s', async (args, words) => {
+    const said = await run(`threadfactory run ${args}`);
+    expect(said.stderr.match(/threadfactory: /g)).toHaveLength(1);
+    expect(said.stderr).toContain(words);
+    expect(said.status).toBe(2);
+  });
+
+  it('names the line of standard input that is not JSON', async () => {
+    const said = await run(
+      `printf '1\\n\\noops\\n' | threadfactory run worker.js --stdin jsonl --output ignore`,
+    );
+    expect(said.stderr).toContain('threadfactory: Line 3 of standard input is not JSON: oops\n');
+    expect(said.status).toBe(2);
+  });
+});
+
+describe('threadfactory', () => {
+  it('has help, a version, and a hint for a command that it does not have', async () => {
+    const [help, version, other] = await Promise.all([
+      run('threadfactory --help'),
+      run('threadfactory --version'),
+      run('threadfactory rum list.mjs'),
+    ]);
+    expect(help.stdout).toContain('threadfactory COMMAND --help');
+    expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+    expect(other.stderr).toContain('did you mean `threadfactory run`?');
+    expect([help.status, version.status, other.status]).toEqual([0, 0, 2]);
+  });
+});
+
+describe('on a terminal', () => {
+  it('the run is shown, and Ctrl-C lets running jobs end', async () => {
+    await writeFile(
+      join(folder, 'slow.cjs'),
+      `const { existsSync } = require('node:fs');
+exports.manager = () => ['one', 'two'];
+exports.workerProcess = async (job) => {
+  console.log('looking at ' + job);
+  while (!existsSync(job)) await new Promise((resolve) => setTimeout(resolve, 20));
+};`,
+    );
+    const terminal = new Terminal(folder);
+    try {
+      terminal.run('node_modules/.bin/threadfactory run slow.cjs --workers 1');
+      await terminal.until((lines) => lines.includes('looking at one'));
+      const shown = await terminal.until((lines) => lines.some((line) => /^1 +\d+s {2}one$/.test(line)));
+      expect(shown).toContainEqual(expect.stringMatching(/ 0% {2}0\/2 /));
+      terminal.press('C-c');
+      await terminal.until((lines) => lines.some((line) => line.includes('stopping')));
+      await writeFile(join(folder, 'one'), '');
+      const last = await terminal.until((lines) => lines.at(-1) === '$');
+      expect(last).toContainEqual(
+        expect.stringMatching(/^■ interrupted after \d+s: 1 completed, 1 not run$/),
+      );
+      terminal.run('echo status $?');
+      await terminal.until((lines) => lines.includes('status 130'));
+      expect(terminal.cursorShown).toBe(true);
+    } finally {
+      terminal.close();
+    }
+  });
+});

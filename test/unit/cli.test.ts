@@ -1,0 +1,331 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import {
+  bytes,
+  duration,
+  FLAGS,
+  FLAGS_BY_NAME,
+  keyOf,
+  namesAsFlags,
+  optionsOf,
+} from '../../src/cli/flags.js';
+import { toJson } from '../../src/cli/json.js';
+import { JsonLines } from '../../src/cli/json-lines.js';
+import type { Given } from '../../src/cli/parse.js';
+import { parse } from '../../src/cli/parse.js';
+import { run } from '../../src/cli/run.js';
+import { jobsOf } from '../../src/cli/stdin.js';
+import { OPTION_NAMES, resolveOptions } from '../../src/options.js';
+
+const given = (...args: string[]): Given => parse(args, run.flags);
+const options = (...args: string[]): Record<string, unknown> => optionsOf(given(...args).flags);
+
+describe('flags', () => {
+  /** One that the option takes, for each flag that takes a value. */
+  const VALUES: Readonly<Record<string, readonly [text: string, value: unknown]>> = {
+    workers: ['3', 3],
+    concurrency: ['2', 2],
+    batchSize: ['auto', 'auto'],
+    retries: ['2', 2],
+    crashRetries: ['0', 0],
+    timeout: ['1.5s', 1500],
+    bail: ['3%', '3%'],
+    maxJobsPerWorker: ['100', 100],
+    maxMemoryPerWorker: ['512M', 512 * 1024 * 1024],
+    startupTimeout: ['1m', 60_000],
+    shutdownTimeout: ['200', 200],
+    journal: ['a.jsonl', 'a.jsonl'],
+    key: ['id', expect.any(Function)],
+    fsync: ['false', false],
+    output: ['prefix', 'prefix'],
+    env: ['A=1', ['A=1']],
+    execArgv: ['--max-old-space-size=100', ['--max-old-space-size=100']],
+    execPath: ['/usr/bin/node', '/usr/bin/node'],
+    cwd: ['/tmp', '/tmp'],
+  };
+
+  it('there is one for every option, or a reason why not', () => {
+    expect(Object.keys(FLAGS).sort()).toEqual([...OPTION_NAMES].sort());
+    const none = Object.entries(FLAGS).filter(([, flag]) => 'none' in flag);
+    expect(none.map(([name]) => name)).toEqual(['signal', 'module', 'engine']);
+  });
+
+  it('all are in the help, in kebab-case', () => {
+    const help = run.help();
+    for (const name of run.flags.keys()) {
+      expect(
+        help.includes(`--${name} `) || help.includes(`--[no-]${name} `) || help.includes(`--${name}\n`),
+      ).toBe(true);
+    }
+    expect(help).toContain('--max-jobs-per-worker N');
+    for (const line of help.split('\n')) expect(line.length).toBeLessThanOrEqual(105);
+  });
+
+  it.each([...FLAGS_BY_NAME])('--%s sets its option to what that takes', (name, { option, value }) => {
+    if (value === undefined) {
+      expect(options(`--${name}`)).toEqual({ [option]: true });
+      expect(options(`--no-${name}`)).toEqual({ [option]: false });
+      return;
+    }
+    const [text, wanted] = VALUES[option] ?? ['', undefined];
+    expect(options(`--${name}=${text}`)).toEqual({ [option]: wanted });
+    if (option !== 'env') expect(() => resolveOptions(options(`--${name}=${text}`))).not.toThrow();
+  });
+
+  it('that may be given several times give a list', () => {
+    expect(options('--env', 'A=1', '--env', 'B=2')).toEqual({ env: ['A=1', 'B=2'] });
+  });
+
+  it.each([
+    ['500', 500],
+    ['500ms', 500],
+    ['30s', 30_000],
+    ['5m', 300_000],
+    ['1h', 3_600_000],
+    ['soon', 'soon'],
+  ])('a time of %s is %s', (text, ms) => {
+    expect(duration(text)).toBe(ms);
+  });
+
+  it.each([
+    ['1000', 1000],
+    ['2K', 2048],
+    ['1.5GB', 1.5 * 1024 ** 3],
+    ['much', 'much'],
+  ])('a size of %s is %s', (text, size) => {
+    expect(bytes(text)).toBe(size);
+  });
+
+  it('--key names a job by a property at a path, or by itself', () => {
+    expect(keyOf('file.id')({ file: { id: 7 } })).toBe('7');
+    expect(keyOf('.')('line')).toBe('line');
+    expect(keyOf('a.b')({})).toBeUndefined();
+  });
+
+  it('take the option’s place in its messages', () => {
+    expect(namesAsFlags('Expected `maxJobsPerWorker` to be 1, got `x`')).toBe(
+      'Expected --max-jobs-per-worker to be 1, got `x`',
+    );
+    expect(namesAsFlags('Expected `retries.delay` to be')).toBe('Expected --retries to be');
+  });
+});
+
+describe('the command line', () => {
+  it('is flags and SPEC in any order, and what is behind -- is the script’s', () => {
+    expect(given('--workers', '2', 'a.js', '--json', '--', '--workers', 'b.js')).toEqual({
+      flags: new Map<string, unknown>([
+        ['workers', ['2']],
+        ['json', true],
+      ]),
+      positionals: ['a.js'],
+      rest: ['--workers', 'b.js'],
+    });
+    expect(given('a.js').rest).toBeUndefined();
+  });
+
+  it.each([
+    [['--workes', '3'], 'Unknown flag --workes; did you mean --workers?'],
+    [['--max-memory=3'], 'Unknown flag --max-memory; did you mean --max-memory-per-worker?'],
+    [['--no-progres'], 'Unknown flag --no-progres; did you mean --no-progress?'],
+    [['-x'], 'Unknown flag -x.'],
+    [['--workers'], '--workers needs a value: --workers N.'],
+    [
+      ['--timeout', '--json'],
+      '--timeout needs a value: --timeout TIME. If `--json` is meant: --timeout=--json',
+    ],
+    [['--json=yes'], '--json takes no value, got `yes`.'],
+    [['--no-json=yes'], '--no-json takes no value, got `yes`.'],
+    [['--workers=1', '--workers=2'], '--workers was given twice.'],
+  ])('says what is wrong with %j', (args, message) => {
+    expect(() => given(...args)).toThrow(message);
+  });
+
+  it.each([
+    [['a.js', 'b.js'], 'Expected one SPEC, got `b.js` besides. What is for the script goes behind `--`.'],
+    [[], 'Which SPEC? Give the path of a file: threadfactory run worker.js'],
+    [['no/such/file.js'], /^There is no file .*no\/such\/file\.js\.$/],
+    [['package.json', '--stdin', 'csv'], 'Expected --stdin to be `lines` or `jsonl`, got `csv`.'],
+    [
+      ['package.json', '--workers=x'],
+      "Expected --workers to be a whole number, 0 or greater, got `'x'` (string).",
+    ],
+    [['package.json', '--env=A'], 'Expected --env NAME=VALUE, got `A`.'],
+    [['package.json', '--retry-delay=1s'], '--retry-delay needs --retries beside it.'],
+  ])('refuses to run %j', async (args, message) => {
+    await expect(run.run(args)).rejects.toThrow(message);
+  });
+});
+
+describe('jobs from standard input', () => {
+  const read = async (
+    chunks: readonly (string | Buffer)[],
+    format: 'lines' | 'jsonl',
+  ): Promise<unknown[]> => {
+    const jobs: unknown[] = [];
+    async function* input() {
+      yield* chunks;
+    }
+    for await (const job of jobsOf(input(), format)) jobs.push(job);
+    return jobs;
+  };
+
+  it('are lines, however they are cut into chunks', async () => {
+    const text = Buffer.from('\ufeffone\r\ntwö\n\n  \nthree words\nlast');
+    const wanted = ['one', 'twö', 'three words', 'last'];
+    for (const size of [1, 2, 3, 7, 100]) {
+      const chunks = Array.from({ length: Math.ceil(text.length / size) }, (_, at) =>
+        text.subarray(at * size, (at + 1) * size),
+      );
+      expect(await read(chunks, 'lines')).toEqual(wanted);
+    }
+  });
+
+  it('are values of JSON, one a line', async () => {
+    expect(await read(['{"a":1}\n\n[1]\r\n', '"x"\nnull\n'], 'jsonl')).toEqual([{ a: 1 }, [1], 'x', null]);
+  });
+
+  it('that are not JSON are told with the number of their line', async () => {
+    await expect(read(['1\n\n2\n{oops}\n3\n'], 'jsonl')).rejects.toThrow(
+      /^Line 4 of standard input is not JSON: \{oops\}\n.*--stdin lines\.$/,
+    );
+  });
+
+  it('are read only as they are wanted', async () => {
+    let reads = 0;
+    async function* input() {
+      for (;;) {
+        reads += 1;
+        yield `${reads}\n`;
+      }
+    }
+    const jobs = jobsOf(input(), 'lines');
+    await jobs.next();
+    await jobs.next();
+    expect(reads).toBe(2);
+    await jobs.return(undefined);
+  });
+});
+
+describe('a value as JSON', () => {
+  const circle: { name: string; self?: unknown; twice?: unknown } = { name: 'a' };
+  circle.self = circle;
+  const shared = { b: 1 };
+  circle.twice = [shared, shared];
+
+  it.each([
+    [{ a: [1, 'b', null, true] }, '{"a":[1,"b",null,true]}'],
+    [undefined, 'null'],
+    [{ a: undefined }, '{}'],
+    [Number.NaN, 'null'],
+    [12n, '"12"'],
+    [new Map<unknown, unknown>([[{ k: 1 }, 2n]]), '[[{"k":1},"2"]]'],
+    [new Set([1, 'x']), '[1,"x"]'],
+    [new Date(0), '"1970-01-01T00:00:00.000Z"'],
+    [new Date(Number.NaN), 'null'],
+    [Buffer.from('hi'), '"aGk="'],
+    [new Uint16Array([1, 2]), '"AQACAA=="'],
+    [new Uint8Array([104, 105]).buffer, '"aGk="'],
+    [new URL('file:///a'), '"file:///a"'],
+    [circle, '{"name":"a","self":"[Circular]","twice":[{"b":1},{"b":1}]}'],
+    [() => 1, 'null'],
+  ])('of %o is %s', (value, text) => {
+    expect(toJson(value)).toBe(text);
+  });
+
+  it('of an error has name, message, own fields, cause and stack', () => {
+    const error = Object.assign(new TypeError('no', { cause: new Error('deep') }), { code: 'E_NO' });
+    expect(JSON.parse(toJson(error))).toEqual({
+      name: 'TypeError',
+      message: 'no',
+      code: 'E_NO',
+      cause: { name: 'Error', message: 'deep', stack: expect.stringContaining('deep') },
+      stack: expect.stringContaining('TypeError: no'),
+    });
+  });
+
+  it('is one line, whatever it is of', () => {
+    let deep: unknown = 1;
+    for (let level = 0; level < 100_000; level += 1) deep = [deep];
+    expect(toJson(deep)).toMatch(/^"\[Not printable: .*\]"$/);
+    const throws = {
+      get a() {
+        throw new Error('mine');
+      },
+    };
+    expect(toJson(throws)).toBe('"[Not printable: mine]"');
+    expect(toJson({ a: 'b\nc\u2028d' })).not.toContain('\n');
+  });
+});
+
+describe('JSON lines', () => {
+  const printer = (ordered: boolean) => {
+    const printed: string[] = [];
+    const drains: (() => void)[] = [];
+    const calls: string[] = [];
+    let room = true;
+    const listeners = new Map<string, (...args: unknown[]) => void>();
+    const lines = new JsonLines({
+      write(text, written) {
+        printed.push(text);
+        written?.();
+        return room;
+      },
+      once: (_, listener) => drains.push(listener),
+    });
+    const factory = {
+      on: (name: string, listener: (...args: unknown[]) => void) => listeners.set(name, listener),
+      pause: () => calls.push('pause'),
+      unpause: () => calls.push('unpause'),
+    };
+    lines.watch(factory as unknown as Parameters<JsonLines['watch']>[0], ordered);
+    return {
+      lines,
+      printed,
+      calls,
+      drain: () => drains.splice(0).forEach((listener) => void listener()),
+      full: (is: boolean) => (room = !is),
+      complete: (index: number) => listeners.get('completed')?.({ index, job: `j${index}`, result: index }),
+      fail: (index: number) => listeners.get('error')?.(new Error('no'), { index, job: `j${index}` }),
+    };
+  };
+
+  it('are one a settled job, as they settle', () => {
+    const { printed, complete, fail } = printer(false);
+    complete(3);
+    fail(1);
+    expect(printed[0]).toBe('{"index":3,"job":"j3","result":3}\n');
+    expect(printed[1]).toMatch(/^\{"index":1,"job":"j1","error":\{"name":"Error","message":"no",.*\}\}\n$/);
+  });
+
+  it('come in the order of the list if so wanted, past jobs that an earlier run recorded', async () => {
+    const { lines, printed, complete, fail } = printer(true);
+    complete(2);
+    fail(1);
+    expect(printed).toEqual([]);
+    lines.skipped(0);
+    complete(5);
+    await lines.end();
+    const order = [...printed.join('').matchAll(/"index":(\d)/g)].map(([, index]) => index);
+    expect(order).toEqual(['1', '2', '5']);
+  });
+
+  it('hold the hand-out while the reader is slow', () => {
+    const { calls, complete, drain, full } = printer(false);
+    full(true);
+    complete(0);
+    complete(1);
+    expect(calls).toEqual(['pause']);
+    full(false);
+    drain();
+    complete(2);
+    expect(calls).toEqual(['pause', 'unpause']);
+  });
+});
+
+it('the README shows the flags that there are', () => {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+  const commands = [...readme.matchAll(/threadfactory run (.*)/g)].map(([, command = '']) => command);
+  expect(commands.length).toBeGreaterThan(2);
+  const flags = commands.flatMap((line) => [...line.matchAll(/--([a-z-]+)/g)].map(([, name = '']) => name));
+  for (const name of flags) expect(run.flags.has(name.replace(/^no-/, ''))).toBe(true);
+});
