@@ -151,8 +151,14 @@ export class Scheduler {
 
   // ---- from the pool ---------------------------------------------------------------------------------------------
 
+  /** Data that can't be read here arrives as the error that says why: it must not end the manager's process. */
   progress(worker: Worker, index: number, data: EncodedColumn): void {
-    this.events.progress({ index, id: worker.id ?? 0, data: decodeColumn(data)[0] });
+    let refused: unknown;
+    const note = (_: number, error: unknown): void => {
+      refused = error;
+    };
+    const [value] = decodeColumn(data, note, () => `the progress of job ${index}`);
+    this.events.progress({ index, id: worker.id ?? 0, data: refused ?? value });
   }
 
   /** A report about some jobs of one batch. */

@@ -155,6 +155,15 @@ describe('asynchronous jobs', () => {
     expect(channel.outcomes()).toEqual(values('result 0', 'result 1', 'result 2'));
   });
 
+  test('are known by their indices while they run', async () => {
+    const open = gates(3);
+    const { runner } = await readyRunner({ workerProcess: (job) => open[job]?.opened }, { concurrency: 2 });
+    runner.accept(batchOf([0, 1, 2], { first: 10 }));
+    open[0]?.open();
+    await turn();
+    expect(runner.running).toEqual([11, 12]);
+  });
+
   test('run as many at once as `concurrency` says, and are reported as they end', async () => {
     const open = gates(5);
     let running = 0;

@@ -262,6 +262,24 @@ describe('settling', () => {
     child.say({ type: 'progress', index: 0, data: encode([{ half: true }]) });
     expect(manager.progress).toEqual([{ index: 0, id: 1, data: { half: true } }]);
   });
+
+  it('passes on, in the place of progress that can not be read, the error that says why', () => {
+    const manager = new FakeManager(list(1));
+    const child = manager.child(0).getReady();
+    const data = Buffer.from(encode([new Map()]) as Uint8Array);
+    // The Map goes by itself: behind a head of 20 bytes, v8's version and tag.
+    data.fill(0xff, 22, 24);
+    child.say({ type: 'progress', index: 0, data });
+    expect(manager.progress).toMatchObject([
+      {
+        index: 0,
+        data: {
+          code: 'ERR_SERIALIZATION',
+          message: expect.stringMatching(/^Cannot read the progress of job 0: /),
+        },
+      },
+    ]);
+  });
 });
 
 describe('the end', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { SpecError } from '../../src/errors.js';
-import { checkSpec, isAnotherSpec, specOfModule, textsOf } from '../../src/spec.js';
+import { checkSpec, exportsFunctions, isAnotherSpec, specOfModule, textsOf } from '../../src/spec.js';
 
 const manager = () => [1, 2, 3];
 const workerProcess = (job: number) => job * 2;
@@ -88,10 +88,12 @@ describe('the spec of a module', () => {
     ['a transpiled default export under import()', { default: { default: spec, __esModule: true } }],
     ['the other name of workerProcess', { default: { manager, worker: workerProcess } }],
   ])('is found as %s', (_, namespace) => {
+    expect(exportsFunctions(namespace)).toBe(true);
     expect(specOfModule(namespace, 'a.js')).toMatchObject({ manager, workerProcess });
   });
 
   test('that exports none says so', () => {
+    expect(exportsFunctions({ default: () => {} })).toBe(false);
     expect(refusal(() => specOfModule({ default: () => {} }, 'a.js'))).toMatch(
       /^Expected the module a\.js to have `workerProcess` \(or `worker`\), /,
     );

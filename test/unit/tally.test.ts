@@ -19,6 +19,20 @@ describe('the tally', () => {
     expect(tally.failures).toEqual([{ index, job, id, attempts, error }]);
   });
 
+  test('makes room for all results where it is known how many there will be', () => {
+    const tally = new Tally(true);
+    tally.expect(3);
+    tally.complete(1, 'b');
+    expect(tally.results).toHaveLength(3);
+    expect(tally.results[1]).toBe('b');
+    const open = new Tally(true);
+    open.expect(undefined);
+    expect(open.results).toHaveLength(0);
+    const lean = new Tally(false);
+    lean.expect(3);
+    expect(lean.results).toHaveLength(0);
+  });
+
   test('counts the failures nobody heard of', () => {
     const tally = new Tally(true);
     tally.fail(failure(0), false);
