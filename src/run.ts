@@ -60,6 +60,8 @@ export class Run {
   private readonly tally: Tally;
   private running: EngineRun | undefined;
   private source: Source | undefined;
+  /** Jobs in the list when the run was ended early, where that was known. */
+  private listed: number | undefined;
   private journal: Journal | undefined;
   private journalFailed = false;
   private stopped: Summary['stopped'] = false;
@@ -156,10 +158,12 @@ export class Run {
 
   /** What it looks like now. */
   snapshot(): Snapshot {
-    const { tally, source, isOver: halted } = this;
+    const { tally, isOver: halted } = this;
+    // A list that was closed ends with what was taken from it: whoever watches knew more.
+    const total = this.listed ?? this.source?.total;
     const workers = this.running?.workers;
     const { concurrency } = this.setup.options;
-    return takeSnapshot({ tally, source, workers, concurrency, halted, paused: this.holders.has('pause') });
+    return takeSnapshot({ tally, total, workers, concurrency, halted, paused: this.holders.has('pause') });
   }
 
   // ---- the list --------------------------------------------------------------------------------------------------
@@ -318,6 +322,7 @@ export class Run {
   }
 
   private halt(reason: 'stopped' | 'aborted'): void {
+    this.listed ??= this.source?.total;
     if (this.running === undefined) {
       this.source?.close();
       this.ended?.();

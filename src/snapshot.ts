@@ -1,4 +1,3 @@
-import type { Source } from './manager/source.js';
 import type { Tally } from './manager/tally.js';
 import type { Worker } from './manager/worker.js';
 
@@ -32,7 +31,7 @@ export interface Snapshot {
 /** Where a snapshot is read from. */
 export interface SnapshotSource {
   readonly tally: Tally;
-  readonly source: Source | undefined;
+  readonly total: number | undefined;
   /** Those of this machine; undefined until the list is there. */
   readonly workers: Iterable<Worker> | undefined;
   readonly concurrency: number;
@@ -42,9 +41,8 @@ export interface SnapshotSource {
 
 /** Reads it. It costs as much as there are workers and jobs on their way. */
 export function takeSnapshot(from: SnapshotSource): Snapshot {
-  const { tally, source, concurrency, halted, paused } = from;
+  const { tally, total, concurrency, halted, paused } = from;
   const { completed, failed, skipped, done } = tally;
-  const total = source?.total;
   const workers = [...(from.workers ?? [])].map((worker) => look(worker, concurrency));
   const settled = total !== undefined && done >= total;
   const open = from.workers === undefined ? 'listing' : 'working';
