@@ -323,15 +323,18 @@ describe('a second run on one journal', () => {
       const second = await runs.live({ jobs });
       refusals.push([second.rejection?.code, second.rejection?.message, second.ran]);
     };
+    let during = Promise.resolve();
     const first = await runs.live({
       jobs,
-      options: { workers: 0 },
+      meanwhile: (factory) =>
+        factory.once('completed', () => {
+          during = attempt();
+        }),
       spec: {
-        workerProcess: async (job) => {
-          if (job === 1) await attempt();
-          return resultOf(job);
+        managerFinish: async () => {
+          await during;
+          await attempt();
         },
-        managerFinish: attempt,
       },
     });
     expect(first.rejection).toBeUndefined();
