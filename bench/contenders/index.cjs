@@ -4,6 +4,20 @@
 
 const all = [
   { id: 'threadfactory', label: 'threadfactory', kind: 'processes', module: 'threadfactory.cjs' },
+  {
+    id: 'threadfactory-journal',
+    label: 'threadfactory with a journal',
+    kind: 'processes',
+    module: 'threadfactory.cjs',
+    options: { journal: true },
+  },
+  {
+    id: 'threadfactory-journal-key',
+    label: 'threadfactory with a journal and a key',
+    kind: 'processes',
+    module: 'threadfactory.cjs',
+    options: { journal: true, key: true },
+  },
   { id: 'piscina', label: 'piscina', kind: 'threads', peer: true, module: 'piscina.cjs' },
   { id: 'tinypool-threads', label: 'tinypool', kind: 'threads', peer: true, module: 'tinypool.cjs' },
   { id: 'tinypool-processes', label: 'tinypool', kind: 'processes', peer: true, module: 'tinypool.cjs' },

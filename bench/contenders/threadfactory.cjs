@@ -4,6 +4,7 @@
 const { readdirSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
 const { setTimeout: sleep } = require('node:timers/promises');
+const { byId } = require('./index.cjs');
 const { functions } = require('../work/functions.cjs');
 
 const ThreadFactory = require(process.env.BENCH_THREADFACTORY);
@@ -13,16 +14,28 @@ const spec = JSON.parse(process.env.BENCH_SPEC);
 async function untilAllAreHere(context) {
   writeFileSync(path.join(process.env.BENCH_BARRIER, String(context.id)), '');
   const deadline = Date.now() + 10_000;
-  while (readdirSync(process.env.BENCH_BARRIER).length < spec.workers) {
+  const isHere = (name) => /^\d+$/.test(name);
+  while (readdirSync(process.env.BENCH_BARRIER).filter(isHere).length < spec.workers) {
     if (Date.now() > deadline) throw new Error('not every worker came up within 10 s');
     await sleep(1);
   }
 }
 
+/** A journal lies beside the barrier's files, on the same temporary disk, and is removed with them. */
+function journalOptions({ journal, key } = {}) {
+  if (!journal) return {};
+  const options = { journal: path.join(process.env.BENCH_BARRIER, 'run.jsonl') };
+  return key ? { ...options, key: ({ i }) => String(i) } : options;
+}
+
 let jobs;
 const factory = new ThreadFactory(
   { manager: () => jobs, workerStartup: untilAllAreHere, workerProcess: functions[spec.work] },
-  { workers: spec.workers, ...(spec.keep ? {} : { keepResults: false }) },
+  {
+    workers: spec.workers,
+    ...(spec.keep ? {} : { keepResults: false }),
+    ...journalOptions(byId.get(spec.contender).options),
+  },
 );
 
 /**

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import contenders from '../contenders/index.cjs';
 
 const usage = `node bench/run.mjs [flags]
-  --only a,b         workloads or groups: noop, cpu, skew, payload, cold, memory, lazy (default: all)
+  --only a,b         workloads or groups: noop, journal, cpu, skew, payload, cold, memory, lazy (default: all)
   --contenders x,y   who takes part (default: all); yardsticks that ratios need are added
   --rounds N         rounds of each workload (default 5)
   --workers N        workers of every pool (default: one per core)

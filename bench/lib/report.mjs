@@ -146,7 +146,7 @@ function lazy(findings, workload) {
   return table(['', 'jobs/s', 'MiB over the first million', 'over the last million', 'peak'], rows);
 }
 
-const sections = { noop: rates, cpu, payload, cold, memory, lazy };
+const sections = { noop: rates, journal: rates, cpu, payload, cold, memory, lazy };
 
 function body(findings) {
   const parts = [];

@@ -60,6 +60,11 @@ export const targets = [
     aim: true,
     value: speedup('noop-numbers', 'piscina-chunked'),
   },
+  {
+    what: 'no-op jobs recorded in a journal, times those that are not',
+    least: 0.4,
+    value: (findings) => findings.speedup('journal', 'threadfactory-journal', 'threadfactory'),
+  },
   { what: '50 µs jobs, time over the ceiling', most: 1.12, value: timeOver('cpu-50us', 'ceiling') },
   { what: '50 µs jobs, times the fastest peer', least: 2, value: lead('cpu-50us') },
   { what: '1 ms jobs, time over the ceiling', most: 1.05, value: timeOver('cpu-1ms', 'ceiling') },

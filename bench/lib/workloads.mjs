@@ -66,6 +66,14 @@ export const workloads = [
     contenders: ['threadfactory', 'piscina', 'worker-farm', 'piscina-chunked', 'ceiling'],
   },
   {
+    ...noop,
+    id: 'journal',
+    group: 'journal',
+    title: 'No-op jobs from an array, each recorded in a journal',
+    counts: { others: 500_000 },
+    contenders: ['threadfactory', 'threadfactory-journal', 'threadfactory-journal-key'],
+  },
+  {
     ...cpu,
     id: 'cpu-50us',
     title: 'Jobs of 50 µs of CPU',
