@@ -104,7 +104,7 @@ export class PositionedJobs implements JobIndex {
   }
 }
 
-/** In place of an offset: a job of this run has that key, and was recalled. */
+/** In place of an offset: a job of a list that was not checked has that key, and was recalled. */
 const TAKEN = 0;
 
 /** In place of an offset: a job of a list that was checked has that key, and nothing is recorded of it. */
@@ -113,8 +113,8 @@ const LISTED = Number.NEGATIVE_INFINITY;
 /**
  * With a key a job is its key, wherever it stands in the list.
  *
- * The number of a key is where its recorded line begins, and minus that once it was found in a list that was checked;
- * `LISTED` if there is no such line; in the end `TAKEN`.
+ * The number of a key is where its recorded line begins; minus that, or `LISTED`, once it was found in a list that was
+ * checked; `TAKEN` once it was recalled from one that was not. So it is positive while no job of this run is known by it.
  */
 export class KeyedJobs implements JobIndex {
   readonly naming = { before: ',"key":', after: '' };
@@ -148,7 +148,8 @@ export class KeyedJobs implements JobIndex {
     const key = this.#keyOf(index, job);
     const offset = this.#offsets.get(key);
     if (offset === TAKEN) throw new DuplicateKeyError(key, index);
-    this.#offsets.set(key, TAKEN);
+    // A list that was checked has no second one.
+    if (offset === undefined || offset > 0) this.#offsets.set(key, TAKEN);
     return offset === undefined || offset === LISTED ? undefined : read(Math.abs(offset));
   }
 
@@ -167,7 +168,8 @@ export class KeyedJobs implements JobIndex {
   /** The key by which the job was recalled: under another one it would not be found again, or another job would be. */
   #sameKey(index: number, job: unknown): string {
     const key = this.#keyOf(index, job);
-    if (this.#offsets.get(key) === TAKEN) return key;
+    const offset = this.#offsets.get(key);
+    if (offset !== undefined && offset <= 0) return key;
     throw new JournalError(
       `\`key\` returned ${JSON.stringify(key)} for job ${index}, and something else before. It must always return the ` +
         'same for one job: is it made of something that changes, or was the job changed meanwhile?',

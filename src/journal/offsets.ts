@@ -48,6 +48,11 @@ export class KeyOffsets {
   }
 
   set(key: string, value: number): void {
+    const [first, second] = this.#maps;
+    if (first !== undefined && second === undefined && first.size < this.#maxEntries) {
+      first.set(key, value);
+      return;
+    }
     let target =
       this.#maps.find((map) => map.has(key)) ?? this.#maps.find((map) => map.size < this.#maxEntries);
     if (target === undefined) {

@@ -182,7 +182,11 @@ export class Queue {
       // Those that were passed over may have moved the limit, which is the caller's to say.
       this.isOutOfBreath = passed >= MAX_PASSED || (passed > 0 && this.source.taken >= limit);
     }
-    return admitted.length === 0 ? undefined : { first: indices[0] ?? 0, jobs: admitted, indices };
+    const [first] = indices;
+    if (first === undefined) return undefined;
+    // Where none was passed over in between, the indices need not travel.
+    const isRange = indices.at(-1) === first + indices.length - 1;
+    return isRange ? { first, jobs: admitted } : { first, jobs: admitted, indices };
   }
 }
 
