@@ -126,13 +126,22 @@ describe('the packed tarball', () => {
           (name) => `dist/${name}`,
         ),
         ...['LICENSES.txt', 'cli.cjs', 'progress.cjs'].map((name) => `dist/${name}`),
+        ...['bullmq.cjs', 'bullmq.d.cts', 'bullmq.d.mts', 'bullmq.mjs', 'journal.cjs'].map(
+          (name) => `dist/${name}`,
+        ),
       ].sort(),
     );
   });
 
   it(`takes less than ${MAX_INSTALLED_BYTES / 1000} KB installed, with no dependency`, async () => {
     expect(packed.unpackedSize).toBeLessThan(MAX_INSTALLED_BYTES);
-    expect(await readdir(join(folder, 'node_modules'))).toEqual(['.package-lock.json', 'threadfactory']);
+    const installed = await readdir(join(folder, 'node_modules'));
+    expect(installed).toEqual(['.bin', '.package-lock.json', 'threadfactory']);
+  });
+
+  it('installs the command', async () => {
+    const { stdout } = await run(join(folder, 'node_modules', '.bin', 'threadfactory'), ['--help']);
+    expect(stdout).toContain('Usage: threadfactory COMMAND');
   });
 
   it('has a core of less than 130 KB: the rest is loaded where it is asked for', async () => {
