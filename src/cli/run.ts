@@ -55,6 +55,10 @@ export const run: Command = {
       skipped: (index) => lines?.skipped(index),
     });
     becomeCommand(taken);
+    // A script that starts its run and leaves it at that: the command says what became of it.
+    process.on('unhandledRejection', (reason) => {
+      if (!taken.reasons.has(reason)) throw reason;
+    });
     process.argv = [process.argv[0] ?? process.execPath, path, ...(given.rest ?? [])];
     const ended = await carryOut(taken, {
       path,

@@ -25,6 +25,8 @@ export class Taken implements CommandSide {
   factory: ThreadFactory | undefined;
   /** Each settles as `start()` does. */
   readonly runs: Promise<unknown>[] = [];
+  /** What those that failed failed with. */
+  readonly reasons = new Set<unknown>();
 
   constructor(private readonly wishes: Wishes) {}
 
@@ -47,7 +49,7 @@ export class Taken implements CommandSide {
       manager,
       relayed,
       started: (running) => {
-        running.catch(() => {});
+        running.catch((error) => this.reasons.add(error));
         this.runs.push(running);
       },
       skipped,

@@ -41,6 +41,10 @@ for (const n of [1, 2]) new ThreadFactory({ manager: () => [n], workerProcess: (
   'broken.mjs': `
 import ThreadFactory from 'threadfactory';
 await new ThreadFactory({ manager: () => { throw new Error('no list today'); }, workerProcess: () => {} }).start();`,
+  'broken.cjs': `
+const ThreadFactory = require('threadfactory');
+const factory = new ThreadFactory({ manager: () => { throw new Error('no list'); }, workerProcess: () => {} });
+factory.start().then(() => {});`,
   'never.mjs': `await new Promise(() => {});`,
   'wait.cjs': `
 exports.workerStartup = () => console.error('worker ' + process.pid);
@@ -152,6 +156,7 @@ describe('threadfactory run', () => {
     ['nothing.cjs', 'neither exports the functions (`workerProcess` and `manager`) nor builds a factory'],
     ['worker.js', 'exports no `manager`'],
     ['broken.mjs', 'Error: no list today'],
+    ['broken.cjs', 'Error: no list'],
     ['never.mjs', 'SPEC still waits for something that never comes'],
     ['list.mjs --workes 3', 'Unknown flag --workes; did you mean --workers?\nSee threadfactory run --help.'],
     ['missing.js', 'There is no file '],
