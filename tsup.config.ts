@@ -45,6 +45,9 @@ const takeChunks: NonNullable<Options['esbuildPlugins']>[number] = {
       if (kind !== 'dynamic-import' || !CHUNKS.includes(name)) return undefined;
       return { path: `./${name}.cjs`, external: true };
     });
+    build.onResolve({ filter: /\/engines\/index\.js$/ }, ({ kind }) =>
+      kind === 'dynamic-import' ? { path: './bullmq.cjs', external: true } : undefined,
+    );
   },
 };
 

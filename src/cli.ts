@@ -5,6 +5,7 @@ import { section } from './cli/help.js';
 import { parse, UsageError } from './cli/parse.js';
 import { run } from './cli/run.js';
 import { describe, leave, say } from './cli/streams.js';
+import { work } from './cli/work.js';
 import { nearest } from './option-checks.js';
 import { VERSION } from './registry.js';
 
@@ -12,7 +13,7 @@ import { VERSION } from './registry.js';
 
 const DONE: Ended = { status: STATUS.done, leaves: false };
 
-const COMMANDS: Readonly<Record<string, Command>> = { run };
+const COMMANDS: Readonly<Record<string, Command>> = { run, work };
 
 function help(): string {
   return [

@@ -119,7 +119,7 @@ const ROOMS: readonly Room[] = [
       'ioredis',
       'manager/',
       ...VALUES,
-      ...['call-site', 'clock', 'cpu-quota', 'flags', 'option-checks', 'paths', 'protocol'],
+      ...['call-site', 'clock', 'cpu-quota', 'flags', 'option-checks', 'paths', 'protocol', 'registry'],
     ],
     types: ['engine', 'options', 'spec'],
   },

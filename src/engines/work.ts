@@ -4,6 +4,7 @@ import type { Timer } from '../clock.js';
 import { systemClock } from '../clock.js';
 import { probeParentDeathSignal } from '../manager/pdeathsig.js';
 import { SELF } from '../paths.js';
+import { isWorker } from '../registry.js';
 import { BEAT_MS } from './fleet-book.js';
 import type { Library } from './library.js';
 import { loadLibrary } from './library.js';
@@ -44,6 +45,8 @@ const NEWS_MS = 10_000;
  * @throws OptionError, SpecError, EngineError
  */
 export async function work(module: string | URL, options: WorkOptions): Promise<Work> {
+  // A script that calls this runs again in each worker.
+  if (isWorker()) return await new Promise<never>(() => {});
   const caller = callerFile(work, SELF, __filename);
   const checked = checkWorkOptions(options, process.env);
   const from = caller?.startsWith('file:') ? new URL(caller).pathname : caller;

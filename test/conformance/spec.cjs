@@ -33,6 +33,7 @@ exports.workerProcess = async (job, context) => {
       return job.ms;
     case 'progress':
       for (let at = 1; at <= job.times; at += 1) context.progress({ at });
+      if (job.ms) await new Promise((resolve) => setTimeout(resolve, job.ms));
       return 'told';
     case 'env':
       return Object.keys(process.env).filter((name) => job.names.includes(name));

@@ -82,6 +82,11 @@ export class Fleet {
     return this.run(['job.cjs'], env);
   }
 
+  /** `threadfactory work` in the folder. */
+  command(...args: string[]): Running {
+    return this.run([join(import.meta.dirname, '../../dist/cli.cjs'), 'work', ...args], {});
+  }
+
   /** Another script of the folder. */
   script(file: string): Running {
     return this.run([file], {});

@@ -174,6 +174,26 @@ describe.skipIf(!hasRedis)(`more than one machine (${WITHOUT_REDIS} else)`, () =
     await expect(machine.stopped).rejects.toThrow('no licence');
   });
 
+  it('kills what it runs of a run that was aborted', async () => {
+    const lines: string[] = [];
+    let gone = (): void => {};
+    const aborted = new Promise<void>((resolve) => {
+      gone = resolve;
+    });
+    const log = (line: string): void => {
+      lines.push(line);
+      if (/has gone .*aborted/.test(line)) gone();
+    };
+    await start({ log });
+    const controller = new AbortController();
+    const { factory } = submit({}, { signal: controller.signal, batchSize: 1 });
+    factory.once('progress', () => controller.abort(new Error('enough')));
+    const list = [{ do: 'progress', times: 1, ms: 60_000 }];
+    await expect(factory.start(list)).rejects.toThrow('enough');
+    await aborted;
+    expect(lines.some((line) => line.includes('is ready'))).toBe(true);
+  });
+
   it('gives back what it has not begun when it is told to stop', async () => {
     const first = await start({ machine: 'first' });
     const { factory, warnings } = submit({}, { batchSize: 20 });
@@ -218,6 +238,30 @@ describe.skipIf(!hasRedis)(`more than one machine (${WITHOUT_REDIS} else)`, () =
     const asked = { do: 'env', names: ['REDIS_URL', 'OF_THE_JOB'] };
     const { results } = await submit().factory.start([asked, { do: 'where' }]);
     expect(results).toEqual([['OF_THE_JOB'], 'm1']);
+  });
+
+  it('works by the command line until it is told to stop', async () => {
+    const fleet = await Fleet.in(server);
+    onTestFinished(() => fleet.end());
+    const unnamed = fleet.command(SPEC);
+    await unnamed.ended();
+    expect([unnamed.child.exitCode, unnamed.said]).toEqual([2, expect.stringContaining('Under which name?')]);
+    const machine = fleet.command(
+      SPEC,
+      '--name',
+      name,
+      '--workers',
+      '1',
+      '--machine',
+      'cli',
+      '--grace',
+      '5s',
+    );
+    await machine.says('works for');
+    expect((await submit().factory.start([4, { do: 'where' }])).results).toEqual([8, 'cli']);
+    machine.child.kill('SIGTERM');
+    await machine.ended();
+    expect(machine.child.exitCode).toBe(0);
   });
 
   it('fails only the job that takes machines along', async () => {

@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { hasRedis, WITHOUT_REDIS } from '../helpers/redis.js';
 import { type Ran, runIn } from '../helpers/script.js';
 
 const EXAMPLES = resolve(import.meta.dirname, '../../examples');
@@ -64,6 +65,16 @@ describe('the examples', () => {
     expect(errors).toEqual(new Array(Number(found)).fill(505));
     expect(errors.length).toBeGreaterThan(5);
   });
+
+  it.skipIf(!hasRedis)(
+    `cluster: two machines find the same, one of them killed (${WITHOUT_REDIS} else)`,
+    async () => {
+      const ran = await example('cluster/run.cjs', { FILES: '5', ROWS: '1000' });
+      expect(ran.code).toBe(0);
+      expect(ran.stdout).toMatch(/^Right: (\d+) were generated, \1 were found/m);
+      expect(ran.stdout).toContain('beta was killed');
+    },
+  );
 
   it('run.cjs: one process and all workers find the same, and the speed-up is told', async () => {
     const ran = await example('run.cjs', { FILES: '4', ROWS: '1000' });

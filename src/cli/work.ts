@@ -1,0 +1,106 @@
+import { resolve } from 'node:path';
+import type { Command } from './command.js';
+import { STATUS } from './command.js';
+import { bytes, duration, kebab, number } from './flags.js';
+import { section, typed } from './help.js';
+import type { FlagShape } from './parse.js';
+import { parse, UsageError } from './parse.js';
+import { say } from './streams.js';
+
+/** `threadfactory work SPEC --name NAME`: makes this machine one of those that do a run's jobs. */
+
+interface WorkFlag extends FlagShape {
+  readonly help: string;
+  readonly read: (text: string) => unknown;
+}
+
+const asText = (text: string): unknown => text;
+
+/** By the option of `work` that a flag sets. Secrets have none: whoever lists processes would see them. */
+const OWN: Readonly<Record<string, WorkFlag>> = {
+  name: { value: 'NAME', read: asText, help: 'what the submitting side calls it; needed' },
+  prefix: { value: 'TEXT', read: asText, help: 'begins every key on the server (tf)' },
+  machine: { value: 'NAME', read: asText, help: "context.machine (the host's name and a random end)" },
+  workers: { value: 'N', read: number, help: 'worker processes (one for each core)' },
+  concurrency: { value: 'N', read: number, help: 'jobs a worker runs at once (1)' },
+  maxJobsPerWorker: { value: 'N', read: number, help: 'replace a worker after so many jobs' },
+  maxMemoryPerWorker: { value: 'SIZE', read: bytes, help: 'replace a worker that uses more: 512M, 2G' },
+  startupTimeout: { value: 'TIME', read: duration, help: 'for loading SPEC and workerStartup (30s)' },
+  shutdownTimeout: { value: 'TIME', read: duration, help: 'for workerFinish (5s)' },
+  grace: { value: 'TIME', read: duration, help: 'for running jobs when it is told to stop (10s)' },
+  env: {
+    value: 'NAME',
+    many: true,
+    read: asText,
+    help: "the only variables that workers get (all but the server's)",
+  },
+  execArgv: {
+    value: 'FLAG',
+    many: true,
+    read: asText,
+    help: "Node's flags for the workers, as --exec-argv=--permission",
+  },
+  execPath: { value: 'FILE', read: asText, help: 'the Node program that the workers run' },
+  cwd: { value: 'FOLDER', read: asText, help: "the workers' working directory" },
+  output: { value: 'inherit|prefix|ignore', read: asText, help: "the workers' own output (inherit)" },
+  connectTimeout: { value: 'TIME', read: duration, help: 'to reach the server at the start (10s)' },
+  lockDuration: { value: 'TIME', read: duration, help: 'a machine that is silent for so long is dead (15s)' },
+  stalledInterval: {
+    value: 'TIME',
+    read: duration,
+    help: 'between two looks for what dead machines left (5s)',
+  },
+  maxStalledCount: { value: 'N', read: number, help: 'machines that may die with a chunk, and one more (2)' },
+};
+
+const BY_NAME: ReadonlyMap<string, WorkFlag & { readonly option: string }> = new Map(
+  Object.entries(OWN).map(([option, flag]) => [kebab(option), { ...flag, option }]),
+);
+
+export const work: Command = {
+  summary: 'do the jobs of runs on other machines (needs bullmq and ioredis)',
+  help: workHelp,
+  flags: new Map<string, FlagShape>([...BY_NAME, ['help', { short: 'h' }]]),
+  async run(args) {
+    const { flags, positionals } = parse(args, this.flags);
+    const [spec, more] = positionals;
+    if (spec === undefined) throw new UsageError('Which SPEC? threadfactory work SPEC --name NAME');
+    if (more !== undefined) throw new UsageError(`One SPEC is enough, got \`${more}\` too.`);
+    if (!flags.has('name')) throw new UsageError('Under which name? threadfactory work SPEC --name NAME');
+    const options: Record<string, unknown> = {};
+    for (const [name, given] of flags) {
+      const flag = BY_NAME.get(name);
+      if (flag === undefined || typeof given === 'boolean') continue;
+      options[flag.option] = flag.many === true ? given.map(flag.read) : flag.read(given.at(-1) ?? '');
+    }
+    const engines = await import('../engines/index.js');
+    const machine = await engines.work(resolve(spec), { ...options, handleSignals: true, log: say } as never);
+    await machine.stopped;
+    return { status: STATUS.done, leaves: true };
+  },
+};
+
+function workHelp(): string {
+  const entries = [...BY_NAME].map(([name, flag]) => [typed(name, flag), flag.help] as const);
+  return [
+    `Usage: REDIS_URL=redis://… threadfactory work SPEC --name NAME [options]
+
+Does jobs that another machine submits with \`bullmq({ connection, name })\` of threadfactory/bullmq, until it is told to
+stop (Ctrl-C, SIGTERM). SPEC is the same file as there; nothing that comes from the server names code.
+`,
+    section('Options', [...entries, ['-h, --help', 'this page']]),
+    section('Environment', [
+      ['REDIS_URL', 'the server: redis://host:6379, or rediss://… for TLS'],
+      ['REDIS_USERNAME, REDIS_PASSWORD_FILE', 'who asks, and a file with the password (or REDIS_PASSWORD)'],
+      [
+        'THREADFACTORY_SECRET_FILE',
+        'a file with the secret that jobs are signed with, if the submitting side has one',
+      ],
+    ]),
+    'TIME is milliseconds, or 500ms, 30s, 5m, 1h.\n',
+    section('Exit status', [
+      ['0', 'it was told to stop'],
+      ['2', 'the command line, SPEC or the server is wrong, or it could not go on'],
+    ]),
+  ].join('\n');
+}
