@@ -36,7 +36,7 @@ const entry = (name: string, source: string, more: Options = {}): Options => ({
 });
 
 /** What `import()` loads when it is asked for is no part of the bundle, but a built file beside it. */
-const CHUNKS = ['journal', 'progress'];
+const CHUNKS = ['journal', 'progress', 'report'];
 const takeChunks: NonNullable<Options['esbuildPlugins']>[number] = {
   name: 'take-chunks',
   setup(build) {

@@ -8,6 +8,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { addDoors, addNamedDoors } from './doors.mjs';
+import { buildPage } from './page.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = join(root, 'dist');
@@ -19,6 +20,7 @@ try {
   runTsup(fresh);
   await addDoors(fresh);
   await addNamedDoors(fresh, 'bullmq');
+  await buildPage(root, fresh);
   await swap(fresh);
 } finally {
   await rm(work, { recursive: true, force: true });

@@ -3,6 +3,7 @@ import type { Command, Ended } from './cli/command.js';
 import { STATUS } from './cli/command.js';
 import { section } from './cli/help.js';
 import { parse, UsageError } from './cli/parse.js';
+import { report } from './cli/report.js';
 import { run } from './cli/run.js';
 import { describe, leave, say } from './cli/streams.js';
 import { work } from './cli/work.js';
@@ -13,7 +14,7 @@ import { VERSION } from './registry.js';
 
 const DONE: Ended = { status: STATUS.done, leaves: false };
 
-const COMMANDS: Readonly<Record<string, Command>> = { run, work };
+const COMMANDS: Readonly<Record<string, Command>> = { run, work, report };
 
 function help(): string {
   return [

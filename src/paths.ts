@@ -10,3 +10,6 @@ export const SELF: string = __filename;
 
 /** What the children run first. */
 export const BOOTSTRAP: string = join(__dirname, 'bootstrap.cjs');
+
+/** The page that a report is put into. */
+export const REPORT_PAGE: string = join(__dirname, 'report.html');

@@ -124,9 +124,21 @@ const ROOMS: readonly Room[] = [
     types: ['engine', 'options', 'spec'],
   },
   {
+    // Runs in a browser.
+    name: 'page',
+    files: ['report/page/'],
+    may: ['uplot'],
+    types: ['report/data'],
+    without: ['process', 'fetch', 'XMLHttpRequest', 'WebSocket', 'eval'],
+  },
+  {
     name: 'edges',
     files: EDGES,
-    may: ['node:*', 'factory', 'journal', 'options', 'option-checks', 'spec', 'clock', ...VALUES],
+    may: [
+      'node:*',
+      ...['factory', 'journal', 'options', 'option-checks', 'spec', 'clock', 'paths', 'registry'],
+      ...VALUES,
+    ],
   },
 ];
 

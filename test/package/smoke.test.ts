@@ -125,7 +125,9 @@ describe('the packed tarball', () => {
         ...['bootstrap.cjs', 'index.cjs', 'index.d.cts', 'index.d.mts', 'index.mjs'].map(
           (name) => `dist/${name}`,
         ),
-        ...['LICENSES.txt', 'cli.cjs', 'progress.cjs'].map((name) => `dist/${name}`),
+        ...['LICENSES.txt', 'cli.cjs', 'progress.cjs', 'report.cjs', 'report.html'].map(
+          (name) => `dist/${name}`,
+        ),
         ...['bullmq.cjs', 'bullmq.d.cts', 'bullmq.d.mts', 'bullmq.mjs', 'journal.cjs'].map(
           (name) => `dist/${name}`,
         ),
