@@ -29,16 +29,16 @@ function run(name: string, { jobs, at, from = 0 }: { jobs: number; at: number; f
   });
   const records = Array.from({ length: jobs }, (_, place): JournalRecord => {
     const index = from + place;
-    const isFailed = index % 10 === 7;
-    return {
+    const about = {
       index,
       job: index === 17 ? EVIL : `image-${index}`,
-      outcome: isFailed ? { error: new TypeError(`${EVIL} ${index}`) } : { result: index },
-      attempt: 1,
       id: 1 + (place % 4),
       startedAt: BEGAN + at + Math.floor(place / 4) * 100,
       duration: 80,
     };
+    return index % 10 === 7
+      ? { ...about, attempts: 1, error: new TypeError(`${EVIL} ${index}`) }
+      : { ...about, attempt: 1, result: index };
   });
   for (const { index, job } of records) journal.recall(index, job);
   journal.record(records);
