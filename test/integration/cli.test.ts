@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { allGone, removeProjects } from '../helpers/script.js';
@@ -220,5 +220,30 @@ exports.workerProcess = async (job) => {
     } finally {
       terminal.close();
     }
+  });
+});
+
+describe('threadfactory report', () => {
+  it('makes a page of a journal that a run wrote, and says where it is', async () => {
+    const run = await shell(folder, 'threadfactory run list.mjs --workers 1 --journal looked-at.jsonl');
+    expect(run.status).toBe(0);
+    const { stdout, stderr, status } = await shell(
+      folder,
+      'threadfactory report looked-at.jsonl -o page.html',
+    );
+    expect({ stdout, stderr, status }).toEqual({ stdout: 'page.html\n', stderr: '', status: 0 });
+    const page = await readFile(join(folder, 'page.html'), 'utf8');
+    expect(page).toContain('"totals":{"completed":3,"failed":0,');
+  });
+
+  it.each([
+    ['', 'Which journal?'],
+    ['no-such.jsonl', 'There is no journal'],
+    ['one.jsonl two.jsonl', 'got `two.jsonl` besides'],
+    ['one.jsonl --output x', 'Unknown flag --output'],
+  ])('ends with status 2 and says why: %s', async (args, why) => {
+    const { stderr, status } = await shell(folder, `threadfactory report ${args}`);
+    expect(status).toBe(2);
+    expect(stderr).toContain(why);
   });
 });
