@@ -19,6 +19,7 @@ import * as retry from '../src/manager/retry.js';
 import * as scheduler from '../src/manager/scheduler.js';
 import * as tally from '../src/manager/tally.js';
 import * as window from '../src/manager/window.js';
+import * as moduleRef from '../src/module-ref.js';
 import * as optionChecks from '../src/option-checks.js';
 import * as options from '../src/options.js';
 import * as paths from '../src/paths.js';
@@ -57,4 +58,5 @@ export const shared = {
   'manager/scheduler': scheduler,
   'manager/tally': tally,
   'manager/window': window,
+  'module-ref': moduleRef,
 };

@@ -1,8 +1,9 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { describe } from './describe.js';
 import { SpecError } from './errors.js';
+import { refOf } from './module-ref.js';
 import type { ModuleRef } from './protocol.js';
 
 /**
@@ -46,24 +47,47 @@ export function callerFile(
 /** The frames of the caller, whatever the user's own `prepareStackTrace` would make of them. */
 export function callSites(): readonly CallSite[] {
   const { prepareStackTrace, stackTraceLimit } = Error;
+  // Not by assignment: Error may be frozen. Then a stack is text, and read as such.
+  Reflect.set(Error, 'stackTraceLimit', 50);
+  const structured = Reflect.set(Error, 'prepareStackTrace', (_: Error, sites: unknown) => sites);
   try {
-    Error.stackTraceLimit = 50;
-    Error.prepareStackTrace = (_, sites) => sites;
     const sites: unknown = new Error('call sites').stack;
-    return Array.isArray(sites) ? (sites as CallSite[]) : [];
+    if (Array.isArray(sites)) return sites as CallSite[];
+    return typeof sites === 'string' ? sitesInText(sites) : [];
   } finally {
-    Error.prepareStackTrace = prepareStackTrace;
-    Error.stackTraceLimit = stackTraceLimit;
+    if (structured) Reflect.set(Error, 'prepareStackTrace', prepareStackTrace);
+    Reflect.set(Error, 'stackTraceLimit', stackTraceLimit);
   }
 }
 
+/** V8's own text of a stack: `    at new Name (file:1:2)` or `    at file:1:2`. */
+export function sitesInText(stack: string): readonly CallSite[] {
+  const frames = stack.matchAll(/^ {4}at (?:(?<call>.*?) \((?<within>.*)\)|(?<bare>.*))$/gm);
+  return Array.from(frames, ({ groups = {} }) => {
+    const { call = '', within, bare = '' } = groups;
+    const file = (within ?? bare).replace(/:\d+:\d+$/, '');
+    return {
+      getFileName: () => (file === '<anonymous>' ? undefined : file),
+      getFunctionName: () => call.replace(/^new /, ''),
+      isConstructor: () => call.startsWith('new '),
+      isNative: () => file === 'native',
+    };
+  });
+}
+
+/** Whether it is what Node calls ES modules that are in no file: `-e` and standard input. */
+function isFileless(path: string): boolean {
+  return /[\\/]\[(eval\d*|stdin)\]$/.test(path) && !existsSync(path);
+}
+
 /**
- * A caller's file as something a child can load: a URL means an ES module, a path a CommonJS one.
+ * A caller's file as something a child can load.
  * @throws SpecError for code that is in no file (REPL, `-e`, stdin)
  */
 export function moduleOfCaller(file: string | undefined): ModuleRef {
-  if (file?.startsWith('file:')) return { loader: 'import', id: file };
-  if (file !== undefined && isAbsolute(file) && existsSync(file)) return { loader: 'require', id: file };
+  // A hook of the user's may serve a URL that is no file, so only what is known to be none is refused.
+  if (file?.startsWith('file:') && !isFileless(fileURLToPath(file))) return { loader: 'import', id: file };
+  if (file !== undefined && isAbsolute(file) && existsSync(file)) return refOf(file, 'require');
   throw new SpecError(
     `new ThreadFactory was called from ${file === undefined ? 'code without a file' : `"${file}"`}, which the workers ` +
       'can not load: they run the module that calls it. Put the functions into a file and run that, or pass the path ' +
@@ -79,25 +103,30 @@ export function moduleOfCaller(file: string | undefined): ModuleRef {
  */
 export function moduleNamed(given: string | URL, caller: string | undefined): ModuleRef {
   const text = String(given);
-  let path: string;
+  const path = pathNamed(given, caller);
+  const from = path === text ? '' : ` (given as "${text}")`;
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined || text === '')
+    throw new SpecError(`There is no module ${path}${from}. Pass the path of a file.`);
+  if (found.isDirectory())
+    throw new SpecError(`${path}${from} is a folder. Pass the path of a module in it.`);
+  // Where the format leaves it open, what loaded the caller can load this: a hook of the user's, or a test runner.
+  return refOf(path, caller?.startsWith('file:') ? 'import' : 'require');
+}
+
+function pathNamed(given: string | URL, caller: string | undefined): string {
+  const text = String(given);
   if (given instanceof URL || text.startsWith('file:')) {
     if (!text.startsWith('file:'))
       throw new SpecError(`Expected the module to be a path or a \`file:\` URL, got ${describe(text)}.`);
-    path = fileURLToPath(text);
-  } else if (isAbsolute(text)) path = text;
-  else {
-    const from = caller?.startsWith('file:') ? fileURLToPath(caller) : caller;
-    if (from === undefined || !isAbsolute(from)) {
-      throw new SpecError(
-        `Can not tell what "${text}" is relative to: no file called new ThreadFactory. Pass an absolute path.`,
-      );
-    }
-    path = resolve(from, '..', text);
+    return fileURLToPath(text);
   }
-  if (!existsSync(path)) {
+  if (isAbsolute(text)) return text;
+  const from = caller?.startsWith('file:') ? fileURLToPath(caller) : caller;
+  if (from === undefined || !isAbsolute(from)) {
     throw new SpecError(
-      `There is no module ${path}${path === text ? '' : ` (given as "${text}")`}. Pass the path of a file.`,
+      `Can not tell what "${text}" is relative to: no file called new ThreadFactory. Pass an absolute path.`,
     );
   }
-  return { loader: 'either', id: path };
+  return resolve(from, '..', text);
 }

@@ -120,7 +120,7 @@ export class ThreadFactory<
     } else {
       this.#spec = checkSpec(spec);
       const { module } = this.#options;
-      this.#module = module === undefined ? moduleOfCaller(caller) : callerModule(module, caller);
+      this.#module = module === undefined ? moduleOfCaller(caller) : moduleNamed(module, caller);
       this.#factory = nextOrdinal(this.#module.id);
       workerSide()?.constructed(this.#module.id, this.#factory, this.#spec);
     }
@@ -331,10 +331,4 @@ function nested(): SpecError {
   return new SpecError(
     'A factory can not be started from inside a job: workers fork no workers of their own. List more jobs in `manager` instead.',
   );
-}
-
-/** The module option names a module that constructs this factory when it runs: loaded as its format asks. */
-function callerModule(module: string, caller: string | undefined): ModuleRef {
-  const named = moduleNamed(module, caller);
-  return caller?.startsWith('file:') && caller.endsWith(named.id) ? { loader: 'import', id: caller } : named;
 }

@@ -17,9 +17,9 @@ export type EncodedError = unknown;
 
 /** How the children get at the user's functions: which module, and by which loader. */
 export interface ModuleRef {
-  /** `require` for a CommonJS module, `import` for an ES module, `either` where the file alone decides. */
-  readonly loader: 'require' | 'import' | 'either';
-  /** An absolute path for `require` and `either`, a URL for `import`. */
+  /** `require` for a CommonJS module, `import` for an ES module. */
+  readonly loader: 'require' | 'import';
+  /** An absolute path for `require`, a URL for `import`. */
   readonly id: string;
 }
 

@@ -1,3 +1,4 @@
+import { isSameModule, moduleKey } from './module-ref.js';
 import type { FactoryRef } from './protocol.js';
 import type { CheckedSpec } from './spec.js';
 
@@ -100,14 +101,17 @@ export function commandSide(): CommandSide | undefined {
 /** The number of the next factory constructed for a module: 0, 1, … */
 export function nextOrdinal(module: string): number {
   const { ordinals } = state();
-  const ordinal = ordinals.get(module) ?? 0;
-  ordinals.set(module, ordinal + 1);
+  const key = moduleKey(module);
+  const ordinal = ordinals.get(key) ?? 0;
+  ordinals.set(key, ordinal + 1);
   return ordinal;
 }
 
-/** What was constructed in this process: for the text of an error. */
-export function constructions(): ReadonlyMap<string, number> {
-  return state().ordinals;
+/** How many factories of a module were constructed in this process: for the text of an error. */
+export function constructions(module: string): number {
+  let made = 0;
+  for (const [key, count] of state().ordinals) if (isSameModule(key, module)) made += count;
+  return made;
 }
 
 /** Versions of the library that were loaded in this process. */

@@ -1,10 +1,10 @@
 import './compile-cache.js';
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { systemClock } from '../clock.js';
 import { errorToWire } from '../error-wire.js';
 import { SpecError, ThreadFactoryError } from '../errors.js';
 import { runInside } from '../inside.js';
+import { isSameModule } from '../module-ref.js';
 import type { ChildMessage, FactoryRef, FatalPhase, InitMessage, ManagerMessage } from '../protocol.js';
 import { BRAND, isBranded } from '../protocol.js';
 import { becomeWorker, constructions, loadedVersions, VERSION } from '../registry.js';
@@ -186,9 +186,8 @@ function started(module: string, ordinal: FactoryRef): void {
 }
 
 function isWanted(module: string, ordinal: FactoryRef): boolean {
-  if (wanted?.factory !== 'only') return module === wanted?.module && ordinal === wanted.factory;
-  // A machine names a file; what constructs a factory there is known by path or by URL, as its format has it.
-  return (module.startsWith('file:') ? fileURLToPath(module) : module) === wanted.module;
+  if (wanted === undefined || !isSameModule(module, wanted.module)) return false;
+  return wanted.factory === 'only' || ordinal === wanted.factory;
 }
 
 function several(): string {
@@ -229,7 +228,7 @@ function another(): string {
 /** What the user has to move where. */
 function missing(state: string): string {
   const { module, factory } = wanted ?? { module: '?', factory: 0 };
-  const made = constructions().get(module) ?? 0;
+  const made = constructions(module);
   const which =
     factory === 'only' ? 'not one, and no exported functions' : `not number ${Number(factory) + 1}`;
   const others = loadedVersions().filter((version) => version !== VERSION);

@@ -7,6 +7,7 @@ import { childEnvironment, childFlags } from '../flags.js';
 import type { SpawnChild } from '../manager/child.js';
 import { forker } from '../manager/fork.js';
 import type { ParentDeathPrefix } from '../manager/pdeathsig.js';
+import { refOf } from '../module-ref.js';
 import { BOOTSTRAP } from '../paths.js';
 import type { Connection } from './connection.js';
 import { secretsOf, withoutSecrets } from './connection.js';
@@ -45,7 +46,7 @@ export function machineSetup(
     forker({
       bootstrap: BOOTSTRAP,
       init: {
-        module: { loader: 'either', id: path },
+        module: refOf(path, 'import'),
         factory: 'only',
         // Which functions the submitting side has is said by the hash of the module.
         texts: [],

@@ -5,6 +5,7 @@ import { openDispatcher } from '../../src/engines/bullmq.js';
 import { Machine } from '../../src/engines/machine.js';
 import { runOf, specHash } from '../../src/engines/names.js';
 import { forker } from '../../src/manager/fork.js';
+import { refOf } from '../../src/module-ref.js';
 import { conformance, SPEC } from '../helpers/conformance.js';
 import { MemoryBackend } from '../helpers/memory-backend.js';
 
@@ -30,7 +31,7 @@ function machine(name: string): Machine {
         forker({
           bootstrap: join(import.meta.dirname, '../../dist/bootstrap.cjs'),
           init: {
-            module: { loader: 'either', id: SPEC },
+            module: refOf(SPEC, 'import'),
             factory: 'exports',
             texts: [],
             ...limits,

@@ -1,3 +1,5 @@
+import { symlink } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { project, removeProjects, runIn, script } from '../helpers/script.js';
 
@@ -110,6 +112,32 @@ describe('the module that called new ThreadFactory is what the workers load', ()
     expect((await runIn(folder, 'main.mjs')).said).toEqual([[2]]);
   });
 
+  it("as its caller was loaded, by a hook of the user's, where its format says nothing", async () => {
+    const spec = '{ manager: () => [1], worker: (n) => n + 1 }';
+    const folder = await project({
+      'hook.cjs': `require.extensions['.foo'] = (module, file) =>
+        module._compile(require('node:fs').readFileSync(file, 'utf8').replaceAll('let x: any', 'let x'), file);`,
+      'spec.foo': `let x: any; module.exports = ${spec};`,
+      'main.foo': `let x: any; ${CJS}
+        const made = [new ThreadFactory(${spec}), new ThreadFactory(${spec}, { module: __filename }), new ThreadFactory('./spec.foo')];
+        Promise.all(made.map((f) => f.start())).then((all) => say(all.map((s) => s.results[0])));`,
+    });
+    const ran = await runIn(folder, 'main.foo', { flags: ['--require', './hook.cjs'] });
+    expect(ran.stderr).toBe('');
+    expect(ran.said).toEqual([[2, 2, 2]]);
+  });
+
+  it('under the name of a link to it, and where Error is frozen', async () => {
+    const folder = await project({
+      'main.cjs': `Object.freeze(Error); ${CJS}
+        new ThreadFactory({ manager: () => [1], worker: (n) => n + 1 }).start().then((s) => say(s.results));`,
+    });
+    await symlink(join(folder, 'main.cjs'), join(folder, 'link.cjs'));
+    const ran = await runIn(folder, 'link.cjs', { flags: ['--preserve-symlinks-main'] });
+    expect(ran.stderr).toBe('');
+    expect(ran.said).toEqual([[2]]);
+  });
+
   it('with TypeScript through tsx', async () => {
     const folder = await project({
       'main.mts': `import ThreadFactory from 'threadfactory';
@@ -181,6 +209,14 @@ describe('what can not work is a SpecError that says what to move', () => {
     const text = `try { new (require('threadfactory'))({ manager: () => [], worker: () => 1 }) } catch (e) { console.log(JSON.stringify({ code: e.code })) }`;
     const evaluated = await runIn(folder, text, { flags: ['-e'] });
     expect(evaluated.said).toEqual([{ code: 'ERR_SPEC' }]);
+    const asModule = await runIn(
+      folder,
+      `import TF from 'threadfactory'; ${text.replace(/require\(.*?\)/, 'TF')}`,
+      {
+        flags: ['--input-type=module', '-e'],
+      },
+    );
+    expect(asModule.said).toEqual([{ code: 'ERR_SPEC' }]);
   });
 
   it.each([

@@ -26,10 +26,7 @@ afterEach(() => {
 describe('the registry', () => {
   test('numbers the factories of each module', () => {
     expect([nextOrdinal('a'), nextOrdinal('a'), nextOrdinal('b'), nextOrdinal('a')]).toEqual([0, 1, 0, 2]);
-    expect([...constructions()]).toEqual([
-      ['a', 3],
-      ['b', 1],
-    ]);
+    expect(['a', 'b', 'c'].map(constructions)).toEqual([3, 1, 0]);
   });
 
   test('makes a process a worker once it is told', () => {
