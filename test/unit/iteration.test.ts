@@ -84,7 +84,44 @@ describe('an iteration', () => {
     const first = items.next();
     settle(0);
     await first;
-    await items.return();
+    await items.return?.();
     expect(said).toEqual(['go on', 'stop']);
+  });
+
+  test('can be left while somebody waits for the next job, who is told at once', async () => {
+    const { items, said, settle } = iterating();
+    const waiting = [items.next(), items.next()];
+    await items.return?.();
+    expect(said).toEqual(['go on', 'stop']);
+    const done = { done: true, value: undefined };
+    expect(await Promise.all(waiting)).toEqual([done, done]);
+    settle(0);
+    expect(await items.next()).toEqual(done);
+  });
+
+  test('that is left before it began starts no run', async () => {
+    const { items, said } = iterating();
+    await items.return?.();
+    expect(await items.next()).toEqual({ done: true, value: undefined });
+    expect(said).toEqual([]);
+  });
+
+  test('gives each of several who wait a job of their own, and throws at its end what start() would, once', async () => {
+    const items = iterate<Item>({
+      ordered: false,
+      run: async (sink) => {
+        for (const index of [0, 1]) sink({ index }, false);
+        throw new Error('the run failed');
+      },
+      hold: () => {},
+      stop: async () => {},
+    });
+    const had = await Promise.allSettled([items.next(), items.next(), items.next(), items.next()]);
+    expect(had).toEqual([
+      { status: 'fulfilled', value: { done: false, value: { index: 0 } } },
+      { status: 'fulfilled', value: { done: false, value: { index: 1 } } },
+      { status: 'rejected', reason: expect.objectContaining({ message: 'the run failed' }) as Error },
+      { status: 'fulfilled', value: { done: true, value: undefined } },
+    ]);
   });
 });
