@@ -92,7 +92,7 @@ async function carryOut(taken: Taken, errand: Errand): Promise<Ended> {
   let status: number = STATUS.done;
   let leaves = false;
   try {
-    const loaded = await loadModule({ loader: 'either', id: path });
+    const loaded = await loadModule({ loader: 'import', id: pathToFileURL(path).href });
     // A script that starts its factory does so by now.
     await new Promise((soon) => setImmediate(soon));
     leaves = taken.factory === undefined;
