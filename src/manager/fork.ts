@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import type { Readable } from 'node:stream';
 import type { ChildMessage, InitMessage, ManagerMessage } from '../protocol.js';
 import { isBranded } from '../protocol.js';
 import type { Child, ChildEvents, SpawnChild } from './child.js';
@@ -75,16 +76,16 @@ class ForkedChild implements Child {
     private readonly events: ChildEvents,
   ) {
     this.pid = process.pid;
+    process.on('error', (error) => {
+      // Also emitted for a message that could not be sent, which the exit will answer.
+      if (process.pid === undefined) this.end({ code: null, signal: null, error });
+    });
     this.capture('stdout');
     this.capture('stderr');
     process.on('message', (message: unknown) => {
       if (isBranded(message)) events.message(message as ChildMessage);
     });
     process.on('disconnect', () => events.disconnected());
-    process.once('error', (error) => {
-      // Also emitted for a message that could not be sent, which the exit will answer.
-      if (process.pid === undefined) this.end({ code: null, signal: null, error });
-    });
     this.awaitExit();
     this.send({
       brand: 'threadfactory/1',
@@ -121,8 +122,9 @@ class ForkedChild implements Child {
   }
 
   private capture(stream: 'stdout' | 'stderr'): void {
-    const pipe = this.process[stream];
-    if (pipe === null) return;
+    // Not there at all where the system had no files left for it.
+    const pipe: Readable | null | undefined = this.process[stream];
+    if (pipe === null || pipe === undefined) return;
     const { output } = this.options;
     const shown = output === 'prefix' || output === 'lines';
     const splitter = new LineSplitter((line) => {

@@ -15,8 +15,10 @@ import { Worker } from './worker.js';
  */
 
 const FAILED_STARTS = 3;
-/** Milliseconds before the next try where forking itself failed (no memory, no process slots), doubled each time. */
-const FORK_RETRY_MS = 100;
+/** What may be there again in a moment: process slots, files, memory. */
+const SHORTAGES = new Set(['EAGAIN', 'EMFILE', 'ENFILE', 'ENOMEM']);
+/** Milliseconds before the next try where the system is short of something, doubled each time. */
+const SHORTAGE_MS = 250;
 
 /** What a pool tells the scheduler. */
 export interface PoolEvents extends Omit<WorkerEvents, 'loaded' | 'killed' | 'exited'> {
@@ -145,19 +147,25 @@ export class Pool {
       this.events.misspecified(error);
       return;
     }
-    this.failedStarts += 1;
     this.startError ??= error;
-    if (!this.broken && worker.exit?.error !== undefined) this.pauseForks();
+    // One shortage, however many forks it stopped at once.
+    const short = SHORTAGES.has(codeOf(worker.exit?.error));
+    if (short && this.forkTimer !== undefined) return;
+    this.failedStarts += 1;
+    if (short && !this.broken) this.pauseForks();
   }
 
   private pauseForks(): void {
-    if (this.forkTimer !== undefined) return;
     const { clock } = this.options;
-    this.forkTimer = clock.after(FORK_RETRY_MS * 2 ** this.failedStarts, () => {
+    this.forkTimer = clock.after(SHORTAGE_MS * 2 ** this.failedStarts, () => {
       this.forkTimer = undefined;
       this.events.mayFork();
     });
   }
+}
+
+function codeOf(error: NodeJS.ErrnoException | undefined): string {
+  return error?.code ?? '';
 }
 
 /** What to tell the user of a worker that never got ready. */

@@ -47,6 +47,9 @@ export async function removeProjects(): Promise<void> {
 export interface RunOptions {
   readonly flags?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
+  /** What runs the file in place of this Node, and what comes after the file. */
+  readonly program?: string;
+  readonly args?: readonly string[];
   /** Called with what was printed so far and the process, for tests that interfere. */
   readonly onOutput?: (stdout: string, pid: number) => void;
 }
@@ -54,11 +57,15 @@ export interface RunOptions {
 /** Runs a script of a project with this Node to its end. */
 export async function runIn(folder: string, file: string, options: RunOptions = {}): Promise<Ran> {
   const { NODE_OPTIONS: _, ...clean } = process.env;
-  const child = spawn(process.execPath, [...(options.flags ?? []), file], {
-    cwd: folder,
-    env: { ...clean, ...options.env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(
+    options.program ?? process.execPath,
+    [...(options.flags ?? []), file, ...(options.args ?? [])],
+    {
+      cwd: folder,
+      env: { ...clean, ...options.env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   running.add(child);
   child.once('close', () => running.delete(child));
   let stdout = '';

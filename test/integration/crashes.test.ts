@@ -88,4 +88,36 @@ describe('a job that ends its worker', () => {
       })();`);
     expect(ran.said).toEqual([[1], { code: 'ERR_WORKER_CRASH', signal: 'SIGKILL', where: true }]);
   });
+
+  it('wherever it is in the list, and when every job is such a one', async () => {
+    const ran = await script(`${HEAD}
+      const spec = (poison) => ({ manager: () => Array.from({ length: 60 }, (_, i) => i), worker: (n) => poison(n) ? process.exit(n) : n });
+      const f = new ThreadFactory(spec((n) => n === 0 || n === 59), { crashRetries: 0, workers: 2 });
+      const g = new ThreadFactory({ ...spec(() => true), manager: () => [0, 1, 2, 3] }, { crashRetries: 0, workers: 2 });
+      (async () => {
+        for (const x of [f, g]) {
+          x.on('error', () => {});
+          const { completed, failures } = await x.start();
+          say({ completed, failed: failures.map((one) => [one.index, one.error.exitCode]).sort((a, b) => a[0] - b[0]) });
+        }
+      })();`);
+    expect(ran.said).toEqual([
+      {
+        completed: 58,
+        failed: [
+          [0, 0],
+          [59, 59],
+        ],
+      },
+      {
+        completed: 0,
+        failed: [
+          [0, 0],
+          [1, 1],
+          [2, 2],
+          [3, 3],
+        ],
+      },
+    ]);
+  });
 });
