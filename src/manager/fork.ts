@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream';
 import type { ChildMessage, InitMessage, ManagerMessage } from '../protocol.js';
 import { isBranded } from '../protocol.js';
 import type { Child, ChildEvents, SpawnChild } from './child.js';
+import { GroupGuard } from './group-guard.js';
 import { LineSplitter, Tail, wholeLine } from './output.js';
 import type { ParentDeathPrefix } from './pdeathsig.js';
 
@@ -30,9 +31,11 @@ export interface ForkOptions {
 
 /** Forks children by these options. */
 export function forker(options: ForkOptions): SpawnChild {
+  // Where the kernel does not end a worker with its manager, the worker's watchdog ends its whole group.
+  const guard = options.parentDeath === undefined ? undefined : new GroupGuard();
   return (events) => {
     try {
-      return new ForkedChild(start(options), options, events);
+      return new ForkedChild(start(options), options, events, guard);
     } catch (error) {
       process.nextTick(() => events.exited({ code: null, signal: null, error: error as Error }));
       return NOT_FORKED;
@@ -74,8 +77,10 @@ class ForkedChild implements Child {
     private readonly process: ChildProcess,
     private readonly options: ForkOptions,
     private readonly events: ChildEvents,
+    private readonly guard: GroupGuard | undefined,
   ) {
     this.pid = process.pid;
+    if (this.pid !== undefined) guard?.add(this.pid);
     process.on('error', (error) => {
       // Also emitted for a message that could not be sent, which the exit will answer.
       if (process.pid === undefined) this.end({ code: null, signal: null, error });
@@ -157,6 +162,7 @@ class ForkedChild implements Child {
   private end(exit: Parameters<ChildEvents['exited']>[0]): void {
     if (this.gone) return;
     this.gone = true;
+    if (this.pid !== undefined) this.guard?.remove(this.pid);
     this.events.exited(exit);
   }
 }

@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -51,7 +52,9 @@ export interface RunOptions {
   readonly program?: string;
   readonly args?: readonly string[];
   /** Called with what was printed so far and the process, for tests that interfere. */
-  readonly onOutput?: (stdout: string, pid: number) => void;
+  readonly onOutput?: (stdout: string, pid: number, type: (text: string) => void) => void;
+  /** Whether something is typed into it, by the last argument of `onOutput`. */
+  readonly typed?: boolean;
 }
 
 /** Runs a script of a project with this Node to its end. */
@@ -63,18 +66,18 @@ export async function runIn(folder: string, file: string, options: RunOptions = 
     {
       cwd: folder,
       env: { ...clean, ...options.env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [options.typed === true ? 'pipe' : 'ignore', 'pipe', 'pipe'],
     },
   );
   running.add(child);
   child.once('close', () => running.delete(child));
   let stdout = '';
   let stderr = '';
-  child.stdout.on('data', (chunk: Buffer) => {
+  child.stdout?.on('data', (chunk: Buffer) => {
     stdout += chunk.toString();
-    options.onOutput?.(stdout, child.pid ?? 0);
+    options.onOutput?.(stdout, child.pid ?? 0, (text) => child.stdin?.write(text));
   });
-  child.stderr.on('data', (chunk: Buffer) => {
+  child.stderr?.on('data', (chunk: Buffer) => {
     stderr += chunk.toString();
   });
   const [code, signal] = await new Promise<[number | null, string | null]>((resolvePromise) => {
@@ -102,13 +105,14 @@ export async function script(
   return await runIn(await project({ [file]: text }), file, options);
 }
 
-/** Whether a process lives. */
+/** Whether a process lives. One that is dead and has not been collected by its new parent does not. */
 export function lives(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
+    return !/^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch (error) {
+    // Signalled, but there is no /proc to ask.
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' && !existsSync('/proc/self');
   }
 }
 

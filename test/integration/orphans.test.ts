@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { allGone, HEAD, lives, project, removeProjects, runIn, script } from '../helpers/script.js';
 
@@ -8,20 +10,62 @@ describe('no worker outlives its manager', () => {
     ['a SIGKILL', "process.kill(process.pid, 'SIGKILL')"],
     ['process.exit', 'process.exit(3)'],
     ['an uncaught error', "setTimeout(() => { throw new Error('mine') })"],
-  ])('after %s, busy workers included, with or without setpriv', async (_, deed) => {
-    for (const path of [process.env['PATH'] ?? '', '/nowhere']) {
-      const folder = await project({
-        'main.cjs': `${HEAD}
-          const f = new ThreadFactory({ manager: () => [1, 2], worker: (n) => { if (n === 1) for (;;); return new Promise(() => {}); } }, { workers: 2, output: 'ignore' });
+  ])(
+    'after %s, be it idle, awaiting, in a loop or in execSync, nor does what it started, with or without setpriv',
+    async (_, deed) => {
+      for (const path of [process.env['PATH'] ?? '', '/nowhere']) {
+        const folder = await project({
+          'main.cjs': `${HEAD}
+          const { existsSync, readFileSync } = require('node:fs');
+          const states = {
+            // Not before each of the others has its worker.
+            idle: () => new Promise((resolve) => { const timer = setInterval(() => { if (existsSync('started')) resolve(clearInterval(timer)); }, 10); }),
+            awaiting: () => new Promise(() => {}),
+            loop: () => { for (;;); },
+            execSync: () => require('node:child_process').execSync('echo $$ > started; exec /bin/sleep 600'),
+          };
+          const f = new ThreadFactory({
+            manager: () => Object.keys(states),
+            worker: (name, { progress }) => { progress(name); return states[name](); },
+          }, { workers: 4, batchSize: 1, output: 'ignore' });
           const pids = [];
-          f.on('ready', ({ pid }) => { if (pids.push(pid) === 2) { say(pids); setTimeout(() => { ${deed} }, 200); } });
-          f.start().catch(() => {});`,
-      });
-      const ran = await runIn(folder, 'main.cjs', { env: { PATH: path } });
-      const pids = ran.said[0] as number[];
-      expect(pids).toHaveLength(2);
-      await allGone(pids);
-    }
+          let begun = 0;
+          f.on('ready', ({ pid }) => pids.push(pid));
+          f.on('progress', () => begun++);
+          f.on('completed', () => begun++);
+          f.start().catch(() => {});
+          const timer = ThreadFactory.isWorker ? undefined : setInterval(() => {
+            const started = existsSync('started') ? Number(readFileSync('started', 'utf8')) : 0;
+            if (begun < 5 || started === 0) return;
+            clearInterval(timer);
+            say([...pids, started]);
+            ${deed};
+          }, 10);`,
+        });
+        const ran = await runIn(folder, 'main.cjs', { env: { PATH: path } });
+        const pids = ran.said[0] as number[];
+        expect(pids).toHaveLength(5);
+        await allGone(pids);
+      }
+    },
+  );
+
+  it('after its output was closed: node script | head -1', async () => {
+    const folder = await project({
+      'main.cjs': `${HEAD}
+        const f = new ThreadFactory({ manager: () => Array.from({ length: 1e6 }, (_, i) => i), worker: (n) => new Promise((r) => setTimeout(r, 5, n)) }, { workers: 2 });
+        f.on('ready', ({ pid }) => require('node:fs').appendFileSync('pids', pid + '\\n'));
+        f.on('completed', say);
+        f.start();`,
+    });
+    const ran = await runIn(folder, '-c', {
+      program: 'sh',
+      args: [`"${process.execPath}" main.cjs 2>errors | head -1`],
+    });
+    expect(ran.said).toHaveLength(1);
+    expect(await readFile(join(folder, 'errors'), 'utf8')).toContain('EPIPE');
+    const pids = (await readFile(join(folder, 'pids'), 'utf8')).trim().split('\n').map(Number);
+    await allGone(pids);
   });
 
   it('after a SIGKILL at the moment a worker begins to load, with or without setpriv', async () => {
@@ -57,5 +101,21 @@ describe('subprocesses of a worker', () => {
     const [{ grandchild }] = ran.said as [{ grandchild: number }];
     await allGone([grandchild]);
     expect(lives(grandchild)).toBe(false);
+  });
+
+  it('one that left the group and holds the pipes open does not delay the end', async () => {
+    const ran = await script(`${HEAD}
+      const f = new ThreadFactory({
+        manager: () => [1],
+        worker: () => {
+          const child = require('node:child_process').spawn('sleep', ['600'], { detached: true, stdio: 'inherit' });
+          child.unref();
+          return child.pid;
+        },
+      }, { output: 'prefix' });
+      f.start().then((s) => say(s.results));`);
+    const [[pid]] = ran.said as [[number]];
+    expect(lives(pid)).toBe(true);
+    process.kill(pid, 'SIGKILL');
   });
 });
