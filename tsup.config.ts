@@ -14,6 +14,35 @@ module.exports = Object.assign(names.ThreadFactory, names, { default: names.Thre
 Object.defineProperty(module.exports, Symbol.for('threadfactory.shared'), { value: shared });
 `;
 
+// A user's code may replace or delete globals (fake timers, a mocked Date, a polyfill): ours are taken when we load.
+// The directive has to come first to be one.
+const OWN_GLOBALS = `"use strict";const {${[
+  ...[
+    'AbortController',
+    'AggregateError',
+    'Array',
+    'ArrayBuffer',
+    'BigInt',
+    'Buffer',
+    'Date',
+    'DOMException',
+  ],
+  ...[
+    'Error',
+    'EvalError',
+    'Float64Array',
+    'JSON',
+    'Map',
+    'Math',
+    'Number',
+    'Object',
+    'Promise',
+    'RangeError',
+  ],
+  ...['ReferenceError', 'Reflect', 'RegExp', 'Set', 'SharedArrayBuffer', 'String', 'Symbol', 'SyntaxError'],
+  ...['TypeError', 'Uint8Array', 'URIError', 'URL', 'WeakMap', 'WeakSet', 'performance', 'process'],
+]}}=globalThis;`;
+
 /** One built file. */
 const entry = (name: string, source: string, more: Options = {}): Options => ({
   entry: { [name]: source },
@@ -81,11 +110,15 @@ const takeShared: NonNullable<Options['esbuildPlugins']>[number] = {
 export default defineConfig([
   entry('index', 'scripts/entry.ts', {
     dts: { entry: { index: 'src/index.ts' } },
+    banner: { js: OWN_GLOBALS },
     footer: { js: CLASS_IS_THE_MODULE },
     esbuildPlugins: [takeChunks],
   }),
   ...CHUNKS.map((name) => entry(name, `src/${name}.ts`, { esbuildPlugins: [takeShared, licences] })),
-  entry('bootstrap', 'src/child/bootstrap.ts', { esbuildPlugins: [takeShared] }),
+  entry('bootstrap', 'src/child/bootstrap.ts', {
+    banner: { js: OWN_GLOBALS },
+    esbuildPlugins: [takeShared],
+  }),
   entry('bullmq', 'src/engines/index.ts', {
     dts: { entry: { bullmq: 'src/engines/index.ts' } },
     esbuildPlugins: [takeShared],

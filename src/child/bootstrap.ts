@@ -31,6 +31,8 @@ const exit = process.exit.bind(process);
 const microtask = queueMicrotask;
 const parent = process.ppid;
 const emit = process.emit.bind(process) as (...args: unknown[]) => boolean;
+const on = process.on.bind(process) as (name: string, listener: Listener) => unknown;
+const listeners = process.listeners.bind(process) as (name: string) => unknown[];
 
 /** Milliseconds that a module has to finish evaluating, or to start the wanted factory, once it started another one. */
 const EVALUATION_MS = 1000;
@@ -71,13 +73,8 @@ function leaveSaying(fatal: FatalPhase, error: unknown): void {
 }
 
 function takeChannel(): void {
-  const listener = (): void => {};
-  process.on('message', listener);
+  listen();
   process.channel?.ref();
-  // Whoever removes all listeners must not cut us off: messages are only read while somebody listens.
-  process.on('removeListener', (name: string | symbol, removed: unknown) => {
-    if (name === 'message' && removed === listener) microtask(() => process.on('message', listener));
-  });
   // Ours are taken before the user's listeners see them.
   process.emit = ((name: string | symbol, ...args: unknown[]) => {
     const [message] = args;
@@ -87,13 +84,34 @@ function takeChannel(): void {
     }
     return emit(name, ...args);
   }) as typeof process.emit;
-  process.on('disconnect', orphaned);
-  process.on('beforeExit', drained);
-  process.on('uncaughtExceptionMonitor', (error) => {
-    if (phase === 'loading' || phase === 'found') return;
-    runner?.flush();
-    say({ brand: BRAND, type: 'uncaught', error: errorToWire(error), running: runner?.running ?? [] });
-  });
+}
+
+/** Messages are only read while somebody listens for them. */
+function heard(): void {}
+
+type Listener = (...args: never[]) => void;
+
+/** Attaches our listeners, those that are missing. */
+function listen(): void {
+  const ours: readonly (readonly [string, Listener])[] = [
+    ['message', heard],
+    ['disconnect', orphaned],
+    ['beforeExit', drained],
+    ['uncaughtExceptionMonitor', dying],
+    ['removeListener', removed],
+  ];
+  for (const [name, listener] of ours) if (!listeners(name).includes(listener)) on(name, listener);
+}
+
+/** Whoever removes all listeners must not cut us off. */
+function removed(_: string | symbol, listener: unknown): void {
+  if (listener === heard || listener === orphaned || listener === dying) microtask(listen);
+}
+
+function dying(error: unknown): void {
+  if (phase === 'loading' || phase === 'found') return;
+  runner?.flush();
+  say({ brand: BRAND, type: 'uncaught', error: errorToWire(error), running: runner?.running ?? [] });
 }
 
 /** The manager has gone, or a job closed the channel: nothing we do can be reported. */

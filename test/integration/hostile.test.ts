@@ -1,0 +1,59 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import { HEAD, removeProjects, script } from '../helpers/script.js';
+
+afterAll(removeProjects);
+
+describe('code in a worker that takes things away from under it', () => {
+  it('disturbs no job after it, and workerFinish runs', async () => {
+    const ran = await script(`${HEAD}
+      const { closeSync, writeSync } = require('node:fs');
+      const mine = () => { throw new Error('mine'); };
+      const deeds = {
+        send() { process.send = mine; },
+        exit() { process.exit = mine; },
+        listeners() { process.removeAllListeners(); },
+        listenersAgain() { process.removeAllListeners(); },
+        clock() {
+          Date.now = () => 0;
+          performance.now = () => 0;
+          for (const name of ['setTimeout', 'setImmediate', 'clearTimeout', 'queueMicrotask']) globalThis[name] = mine;
+        },
+        globals() {
+          for (const name of ['Promise', 'Map', 'Set', 'JSON', 'Date', 'Math', 'Array', 'Float64Array', 'AbortController']) delete globalThis[name];
+        },
+        title() { process.title = 'mine'; },
+        folder() { process.chdir('/'); },
+        streams() { process.stdin.destroy(); process.stdout.destroy(); closeSync(0); closeSync(1); },
+        afterwards(context) { context.progress(context.signal.aborted); },
+        fails() { throw new TypeError('as asked'); },
+      };
+      const f = new ThreadFactory({
+        manager: () => Object.keys(deeds),
+        worker: (name, context) => deeds[name](context) ?? [name, process.pid],
+        workerFinish: () => { writeSync(2, 'finished'); },
+      }, { workers: 1, batchSize: 1, timeout: 20_000, retries: 1 });
+      f.on('error', (error, { job, attempts }) => say({ job, attempts, message: error.message }));
+      f.start().then((s) => say({ done: s.results.map((one) => one?.[0]), pids: new Set(s.results.map((one) => one?.[1])).size }));`);
+    expect(ran.stderr).toBe('finished');
+    expect(ran.said).toEqual([
+      { job: 'fails', attempts: 2, message: 'as asked' },
+      {
+        done: [
+          ...[
+            'send',
+            'exit',
+            'listeners',
+            'listenersAgain',
+            'clock',
+            'globals',
+            'title',
+            'folder',
+            'streams',
+          ],
+          ...['afterwards', null],
+        ],
+        pids: 2,
+      },
+    ]);
+  });
+});
