@@ -28,9 +28,16 @@ export class GroupGuard {
 
   /** @param pid the leader of a process group that lives */
   add(pid: number): void {
-    this.shell ??= startShell();
     this.groups.add(pid);
-    this.tell(`+ ${pid}`);
+    if (this.shell !== undefined) this.tell(`+ ${pid}`);
+    // After the workers that are being forked now: none of them is to wait for a shell.
+    else if (this.groups.size === 1) setImmediate(() => this.start());
+  }
+
+  private start(): void {
+    if (this.shell !== undefined || this.groups.size === 0) return;
+    this.shell = startShell();
+    for (const pid of this.groups) this.tell(`+ ${pid}`);
   }
 
   /** @param pid one that was added and has gone: its number may soon be somebody else's */

@@ -149,13 +149,13 @@ describe('the breaker', () => {
     expect(errors).toMatchObject([{ message: expect.stringContaining('exited with code 9') as string }]);
   });
 
-  it('waits longer and longer where forking itself fails', () => {
+  it('waits longer and longer where the system is short of processes', () => {
     const { child, children, clock, errors, options } = open(1);
     options.forkError = Object.assign(new Error('spawn EAGAIN'), { code: 'EAGAIN' });
     child(0).exit({ code: 1 });
     clock.flush();
     expect(children).toHaveLength(2);
-    clock.advance(399);
+    clock.advance(999);
     expect(children).toHaveLength(2);
     clock.advance(1);
     expect([children.length, errors.length, clock.pending]).toEqual([3, 1, 0]);
@@ -164,16 +164,24 @@ describe('the breaker', () => {
   it('goes on where forking works again', () => {
     const { options, child, children, clock, pool } = open(2);
     child(0).getReady();
-    options.forkError = new Error('spawn EAGAIN');
+    options.forkError = Object.assign(new Error('spawn EAGAIN'), { code: 'EAGAIN' });
     child(1).exit({ code: 1 });
     clock.flush();
     options.forkError = undefined;
     pool.ensure(2);
     expect(children).toHaveLength(3);
-    clock.advance(400);
+    clock.advance(1000);
     expect(children).toHaveLength(4);
     child(3).getReady();
     expect(pool.living).toBe(2);
+  });
+
+  it('does not wait where the program can not be forked at all', () => {
+    const { child, children, clock, errors, options } = open(1);
+    options.forkError = Object.assign(new Error('spawn ENOENT'), { code: 'ENOENT' });
+    child(0).exit({ code: 1 });
+    clock.flush();
+    expect([children.length, errors.length, clock.pending]).toEqual([3, 1, 0]);
   });
 
   it('does not wait where another try would not help: the spec is not in the module', () => {
@@ -188,7 +196,7 @@ describe('the breaker', () => {
 
   it('forks nothing once the pool is closed, whatever it was waiting for', () => {
     const { child, children, clock, pool, options } = open(1);
-    options.forkError = new Error('spawn EAGAIN');
+    options.forkError = Object.assign(new Error('spawn EAGAIN'), { code: 'EAGAIN' });
     child(0).exit({ code: 1 });
     clock.flush();
     pool.close('finished');
