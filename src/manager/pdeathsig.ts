@@ -1,30 +1,58 @@
 import { spawn } from 'node:child_process';
+import { accessSync, constants, readFileSync, realpathSync, statSync } from 'node:fs';
+import { basename, delimiter, isAbsolute, join } from 'node:path';
 
 /**
  * Whether the kernel can end a child with its parent, even one that is busy in a synchronous loop.
  *
  * util-linux's `setpriv --pdeathsig KILL program` sets PR_SET_PDEATHSIG and then becomes the program: same pid, same
- * channel, about a millisecond. Other systems have no such call, and busybox's setpriv may not know the flag, so it is
- * tried once, with `true` as the program.
+ * channel, about a millisecond. Other systems have no such call, and older versions and busybox's may not know the
+ * flag. A program of its own that holds the flag's name knows it, which takes a tenth of a millisecond to see; one that
+ * is a part of another, such as busybox, is tried once, with `true` as the program, which takes as long as a fork.
  */
 
 /** The command to put in front of a child's own, or none. */
 export type ParentDeathPrefix = readonly string[] | undefined;
 
-const PREFIX = ['setpriv', '--pdeathsig', 'KILL'] as const;
+const NAME = 'setpriv';
+const FLAG = 'pdeathsig';
 
-let probe: Promise<ParentDeathPrefix> | undefined;
+let found: Promise<ParentDeathPrefix> | undefined;
 
 /** Asks once a process; later calls share the answer. */
 export function probeParentDeathSignal(): Promise<ParentDeathPrefix> {
-  probe ??= new Promise((resolve) => {
-    if (process.platform !== 'linux') {
-      resolve(undefined);
-      return;
-    }
-    const child = spawn(PREFIX[0], [...PREFIX.slice(1), 'true'], { stdio: 'ignore' });
-    child.once('error', () => resolve(undefined));
-    child.once('exit', (code) => resolve(code === 0 ? PREFIX : undefined));
+  found ??= findParentDeathSignal(process.env['PATH'] ?? '');
+  return found;
+}
+
+/** @param path folders to look for the program in, as in the variable PATH */
+export async function findParentDeathSignal(path: string): Promise<ParentDeathPrefix> {
+  if (process.platform !== 'linux') return undefined;
+  for (const folder of path.split(delimiter).filter(isAbsolute)) {
+    const program = join(folder, NAME);
+    if (!isExecutable(program)) continue;
+    const prefix = [program, `--${FLAG}`, 'KILL'];
+    const real = realpathSync(program);
+    const knows = basename(real) === NAME ? readFileSync(real).includes(FLAG) : await works(prefix);
+    return knows ? prefix : undefined;
+  }
+  return undefined;
+}
+
+function isExecutable(program: string): boolean {
+  try {
+    accessSync(program, constants.X_OK | constants.R_OK);
+    return statSync(program).isFile();
+  } catch {
+    // Not in this folder, or not for us.
+    return false;
+  }
+}
+
+function works([program = '', ...flags]: readonly string[]): Promise<boolean> {
+  return new Promise((resolve) => {
+    const child = spawn(program, [...flags, 'true'], { stdio: 'ignore' });
+    child.once('error', () => resolve(false));
+    child.once('exit', (code) => resolve(code === 0));
   });
-  return probe;
 }
