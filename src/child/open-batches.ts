@@ -20,7 +20,7 @@ export interface ReportOptions {
 }
 
 /** Milliseconds between two reports. */
-const FLUSH_MS = 10;
+const FLUSH_MS = 30;
 /** The same where there is a `timeout`, whose clock in the manager runs from the last report. */
 const FLUSH_TIMED_MS = 2;
 
