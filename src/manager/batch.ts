@@ -74,6 +74,14 @@ export class Batch {
     return true;
   }
 
+  /** The same for consecutive jobs, all at once. @returns false, and nothing marked, unless all of them are next in order */
+  reportNext(from: number, count: number): boolean {
+    if (this.done !== undefined || from !== this.inOrder || from + count > this.count) return false;
+    this.inOrder += count;
+    this.pending -= count;
+    return true;
+  }
+
   /** Takes the last `count` jobs off the batch. */
   giveBack(count: number): Parcel {
     const from = this.count - count;

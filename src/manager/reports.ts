@@ -36,6 +36,7 @@ export class Reports {
     this.noteLate(worker, batch, failed);
     const id = worker.id ?? 0;
     const settlements: Settlement[] = [];
+    const inRow = message.positions === undefined && batch.reportNext(message.from, count);
     let next = message.startedAt;
     let total = 0;
     let longest = 0;
@@ -46,7 +47,7 @@ export class Reports {
       next += duration;
       total += duration;
       if (duration > longest) longest = duration;
-      if (!batch.report(position)) continue;
+      if (!inRow && !batch.report(position)) continue;
       const index = batch.indexAt(position);
       const job = batch.jobAt(position);
       const attempt = batch.attemptAt(position);
