@@ -19,7 +19,10 @@ export interface ReportOptions {
   readonly clock: Clock;
 }
 
-/** Milliseconds between two reports. */
+/**
+ * Milliseconds between two reports: a batch's time and a little more, so that most batches are one. Each costs the manager a
+ * turn on a worker's core; at 10 ms jobs of 1 ms took 8 % longer.
+ */
 const FLUSH_MS = 30;
 /** The same where there is a `timeout`, whose clock in the manager runs from the last report. */
 const FLUSH_TIMED_MS = 2;

@@ -349,17 +349,17 @@ describe('what is not reported yet', () => {
     return { seen, messages: channel.results.length };
   }
 
-  test('is never more than ten milliseconds of work when a job begins', async () => {
+  test('is never more than thirty milliseconds of work when a job begins', async () => {
     const { seen, messages } = await unreportedMs([
       4, 4, 4, 4, 4, 100, 1, 1, 1, 30, 9, 9, 0.5, 2, 2, 2, 2, 2, 2, 2,
     ]);
-    expect(Math.max(...seen)).toBeLessThan(10);
+    expect(Math.max(...seen)).toBeLessThan(30);
     expect(messages).toBeLessThan(10);
   });
 
   test('is no more where jobs report progress, which takes no results along', async () => {
     const { seen } = await unreportedMs(new Array(20).fill(4), ({ progress }) => progress('half'));
-    expect(Math.max(...seen)).toBeLessThan(10);
+    expect(Math.max(...seen)).toBeLessThan(30);
   });
 
   test('is sent while an asynchronous job waits', async () => {
@@ -453,7 +453,7 @@ describe('memory over its limit', () => {
     runner.accept(batchOf([0, 1, 2], { batch: 1 }));
     runner.accept(batchOf([3, 4], { batch: 2 }));
     rss = 1001;
-    clock.pass(10);
+    clock.pass(30);
     gate.open();
     await turn();
     expect(channel.outcomes(1)).toEqual(values(undefined));
@@ -471,7 +471,7 @@ describe('a full channel', () => {
       {
         workerProcess: (job) => {
           begun.push(job);
-          clock.pass(20);
+          clock.pass(30);
         },
       },
       { clock },
@@ -485,7 +485,7 @@ describe('a full channel', () => {
     await turn();
     expect(begun).toEqual([0, 1, 2]);
     expect(channel.results.flatMap(({ durations }) => [...(durations as Float64Array)])).toEqual([
-      20, 20, 20,
+      30, 30, 30,
     ]);
   });
 });
