@@ -20,6 +20,7 @@ import * as scheduler from '../src/manager/scheduler.js';
 import * as tally from '../src/manager/tally.js';
 import * as window from '../src/manager/window.js';
 import * as moduleRef from '../src/module-ref.js';
+import * as nearest from '../src/nearest.js';
 import * as optionChecks from '../src/option-checks.js';
 import * as options from '../src/options.js';
 import * as paths from '../src/paths.js';
@@ -40,6 +41,7 @@ export const shared = {
   inside,
   options,
   protocol,
+  nearest,
   registry,
   spec,
   flags,

@@ -7,7 +7,7 @@ import { report } from './cli/report.js';
 import { run } from './cli/run.js';
 import { describe, leave, say } from './cli/streams.js';
 import { work } from './cli/work.js';
-import { nearest } from './option-checks.js';
+import { nearest } from './nearest.js';
 import { VERSION } from './registry.js';
 
 /** The command `threadfactory`: picks the subcommand, and turns what it comes to into an exit status. */

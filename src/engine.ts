@@ -82,6 +82,8 @@ export interface OpenEngine {
 export interface EngineRun {
   /** The worker processes of this machine, where the engine has any. */
   readonly workers: Iterable<Worker>;
+  /** Whether every job of the list has settled, so that there is nothing left to stop. */
+  readonly done?: boolean;
   /** The first step. Called once, after the caller has its run in hand. */
   begin(): void;
   /** Jobs have come, or something else has changed: hands out what can be, in this turn of the event loop or the next. */

@@ -49,6 +49,8 @@ const BUILT_INS = byName([
   URIError,
   AggregateError,
   Error,
+  // What `await using` throws, from Node 24 on.
+  ...[(globalThis as { SuppressedError?: ErrorClass }).SuppressedError ?? []].flat(),
 ]);
 
 const OURS = byName([
@@ -65,6 +67,13 @@ const OURS = byName([
 
 /** Not fields: each has a place of its own. */
 const PLACED = new Set(['name', 'message', 'stack', 'cause', 'errors']);
+
+/** What a SuppressedError is about. Own fields that are not enumerable. */
+const SUPPRESSED = ['error', 'suppressed'];
+
+function isSuppressed(className: string, key: string): boolean {
+  return className === 'SuppressedError' && SUPPRESSED.includes(key);
+}
 
 /** How far an error has been written. */
 interface Progress {
@@ -180,11 +189,12 @@ function fieldsOf(error: Error, className: string, progress: Progress): [string,
   // Also where a class has it as a getter. A DOMException's follows from its name.
   if (className !== 'DOMException' && ['string', 'number'].includes(typeof read(error, 'code')))
     keys.add('code');
+  if (className === 'SuppressedError') for (const key of SUPPRESSED) keys.add(key);
   const fields: [string, WireValue][] = [];
   for (const key of keys) {
     if (PLACED.has(key)) continue;
     const value = attempt(() => [Reflect.get(error, key)]);
-    const wire = value && valueToWire(value[0], progress, false);
+    const wire = value && valueToWire(value[0], progress, isSuppressed(className, key));
     if (wire !== undefined) fields.push([key, wire]);
   }
   return fields;
@@ -234,7 +244,9 @@ function fromWire(wire: WireError, depth: number): Error {
   // Defined, not assigned: a field named `__proto__` is a field.
   const valueFrom = ({ error: inner, value }: WireValue) =>
     inner === undefined ? value : errorAt(depth + 1, inner);
-  for (const [key, value] of wire.fields) define(error, key, valueFrom(value), true);
+  for (const [key, value] of wire.fields) {
+    define(error, key, valueFrom(value), !isSuppressed(wire.class, key));
+  }
   if (wire.cause !== undefined) define(error, 'cause', valueFrom(wire.cause), false);
   if (wire.errors !== undefined) {
     const enumerable = wire.class !== 'AggregateError';
@@ -260,6 +272,12 @@ function create(wire: WireError): Error {
   if (wire.class === 'DOMException') return new DOMException(wire.message, wire.name);
   if (wire.class === 'AggregateError') return new AggregateError([], wire.message);
   const ours = OURS.get(wire.class);
+  if (wire.class === 'SuppressedError' && BUILT_INS.has(wire.class))
+    return Reflect.construct(BUILT_INS.get(wire.class) ?? Error, [
+      undefined,
+      undefined,
+      wire.message,
+    ]) as Error;
   const base = BUILT_INS.get(wire.class) ?? Error;
   return Reflect.construct(ours === undefined ? base : Error, [wire.message], ours ?? base) as Error;
 }

@@ -16,7 +16,7 @@ import { commandSide, isWorker, nextOrdinal, workerSide } from './registry.js';
 import { jobsFailed, Run } from './run.js';
 import { handleSignals } from './signals.js';
 import type { CheckedSpec, Failure, Summary, ThreadFactorySpec, WorkerNamedSpec } from './spec.js';
-import { checkSpec, specOfModule } from './spec.js';
+import { checkSpec, NO_SPEC, specOfModule } from './spec.js';
 
 /** A job that completed, as `completed` and iteration give it. */
 export interface Completed<Job = unknown, Result = unknown> {
@@ -107,7 +107,7 @@ export class ThreadFactory<
   ) {
     super();
     this.#options = resolveOptions(options);
-    if (!existsSync(BOOTSTRAP)) {
+    if (SELF === '' || !existsSync(BOOTSTRAP)) {
       throw new SpecError(
         `threadfactory can not find the entry file of its workers, ${BOOTSTRAP}: it was bundled away from it. ` +
           'Mark threadfactory external in your bundler.',
@@ -251,7 +251,10 @@ export class ThreadFactory<
     const options = this.#options;
     const commanded = this.#commanded;
     const emit = this.#tell.bind(this);
-    const { manager, ...functions } = await this.#loadSpec();
+    // Never synchronously: whoever calls start() may attach listeners after it.
+    await undefined;
+    const loaded = await this.#loadSpec();
+    const { manager, ...functions } = loaded.spec;
     const { journal, key, fsync, keepResults } = options;
     const show = options.progress && (await import('./progress.js')).showProgress;
     const run: Run = new Run(
@@ -297,6 +300,7 @@ export class ThreadFactory<
       },
     );
     this.#run = run;
+    if ('failure' in loaded) run.fail(loaded.failure);
     if (this.#paused) run.hold('pause', true);
     if (this.#stopping) run.stop('stop');
     const release = options.handleSignals ? handleSignals(run) : () => {};
@@ -315,19 +319,16 @@ export class ThreadFactory<
     }
   }
 
-  async #loadSpec(): Promise<CheckedSpec> {
-    // Never synchronously: whoever calls start() may attach listeners after it.
-    await undefined;
-    if (this.#spec !== undefined) return this.#spec;
+  /** The functions; of a module that can't be loaded the error, with which the run fails. */
+  async #loadSpec(): Promise<{ readonly spec: CheckedSpec; readonly failure?: unknown }> {
+    if (this.#spec !== undefined) return { spec: this.#spec };
     const { loadModule } = await import('./child/load.js');
     try {
       const namespace = await loadModule(this.#module);
       this.#spec = specOfModule(namespace, this.#module.id, this.#commanded?.manager === undefined);
-      return this.#spec;
-    } catch (error) {
-      this.#told = this.listenerCount('error') > 0;
-      this.#tell('error', error);
-      throw error;
+      return { spec: this.#spec };
+    } catch (failure) {
+      return { spec: NO_SPEC, failure };
     }
   }
 }

@@ -1,3 +1,6 @@
+import { isAbsolute, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
 /**
  * Node's own flags for the children: the manager's, minus those that would make a child do something else than run its
  * entry file (`-e`, `--test`, `--watch`), or fight the manager for a debugger's port.
@@ -14,6 +17,39 @@ const DROPPED: readonly (readonly [RegExp, boolean])[] = [
   [/^--watch-/, true],
   [/^--run$/, true],
 ];
+
+/** Flags whose value is a file or a module. The last two take a URL or a path. */
+const FILES = /^(-r|--require|--env-file|--env-file-if-exists|--import|--loader|--experimental-loader)$/;
+
+/** The folder in which Node resolved this process's own flags, as far as it can still be known. */
+const STARTED_IN = process.cwd();
+
+/**
+ * Flags with relative files made absolute, for a child that runs in another folder than the one in which this process
+ * was started. Names of packages stay: they are resolved from the child's folder.
+ * @param flags Node flags, as in `process.execArgv`
+ * @param folder the child's
+ * @param base the folder that they are relative to
+ */
+export function anchored(flags: readonly string[], folder: string, base = STARTED_IN): readonly string[] {
+  if (folder === base) return flags;
+  let name = '';
+  return flags.map((flag) => {
+    const before = name;
+    name = flag;
+    if (FILES.test(before)) return absolute(before, flag, base);
+    const [head = '', ...rest] = flag.split('=');
+    return rest.length > 0 && FILES.test(head) ? `${head}=${absolute(head, rest.join('='), base)}` : flag;
+  });
+}
+
+function absolute(flag: string, value: string, base: string): string {
+  // `--require hook.js` is a package of that name; an environment's file needs no dot.
+  const isFile = /^\.\.?([\\/]|$)/.test(value) || (flag.startsWith('--env-file') && !isAbsolute(value));
+  if (!isFile) return value;
+  const path = resolve(base, value);
+  return flag.startsWith('--import') || flag.includes('loader') ? pathToFileURL(path).href : path;
+}
 
 /** @param flags Node flags, as in `process.execArgv` */
 export function childFlags(flags: readonly string[]): string[] {
@@ -35,12 +71,20 @@ export function childFlags(flags: readonly string[]): string[] {
   return kept;
 }
 
-/** @param env the manager's environment; it is not changed */
-export function childEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+/**
+ * @param env the manager's environment; it is not changed
+ * @param folder the child's
+ */
+export function childEnvironment(env: NodeJS.ProcessEnv, folder = STARTED_IN): NodeJS.ProcessEnv {
   const { NODE_TEST_CONTEXT: _, NODE_OPTIONS: options, ...rest } = env;
   if (options === undefined) return rest;
   // Node splits NODE_OPTIONS at blanks outside double quotes.
   const words = options.match(/(?:[^\s"]|"(?:\\.|[^"\\])*")+/g) ?? [];
-  const kept = childFlags(words).join(' ');
+  const kept = anchored(childFlags(words), folder).map(quoted).join(' ');
   return kept === '' ? rest : { ...rest, NODE_OPTIONS: kept };
+}
+
+/** A folder with blanks in its name may have come in. */
+function quoted(word: string): string {
+  return /\s/.test(word) && !word.includes('"') ? `"${word.replace(/\\/g, '\\\\')}"` : word;
 }

@@ -1,6 +1,7 @@
+import { resolve } from 'node:path';
 import type { EngineDriver, EngineEvents, EngineRun, EngineSetup, EngineWork } from './engine.js';
 import { errorFromWire } from './error-wire.js';
-import { childEnvironment, childFlags } from './flags.js';
+import { anchored, childEnvironment, childFlags } from './flags.js';
 import { inlineSpawner } from './inline.js';
 import type { SpawnChild } from './manager/child.js';
 import { crashError } from './manager/crash.js';
@@ -73,6 +74,10 @@ class LocalRun implements EngineRun {
     );
   }
 
+  get done(): boolean {
+    return this.scheduler.done;
+  }
+
   get workers(): Iterable<Worker> {
     return this.pool.workers;
   }
@@ -117,6 +122,7 @@ function spawner(
 ): SpawnChild {
   const { concurrency, timeout, startupTimeout } = options;
   if (options.workers === 0) return inlineSpawner(spec, { concurrency, timeout, clock });
+  const folder = resolve(options.cwd ?? '.');
   return forker({
     bootstrap: BOOTSTRAP,
     init: {
@@ -129,8 +135,9 @@ function spawner(
       maxMemory: options.maxMemoryPerWorker,
     },
     execPath: options.execPath,
-    execArgv: childFlags(options.execArgv ?? process.execArgv),
-    env: childEnvironment(options.env ?? process.env),
+    // What the user gives for the workers is relative to their folder, as it is with Node's own fork.
+    execArgv: childFlags(options.execArgv ?? anchored(process.execArgv, folder)),
+    env: options.env === undefined ? childEnvironment(process.env, folder) : childEnvironment(options.env),
     cwd: options.cwd,
     output: drawn() && options.output === 'inherit' ? 'lines' : options.output,
     parentDeath,

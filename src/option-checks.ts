@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { describe } from './describe.js';
 import { OptionError } from './errors.js';
+import { nearest } from './nearest.js';
 
 /** Turns what the user gave into what the rest of the code uses, or throws an OptionError that says what was expected. */
 export type Check<T> = (value: unknown, name: string) => T;
@@ -89,35 +90,4 @@ export function rejectUnknown(names: readonly string[], known: readonly string[]
   const meant = nearest(unknown, known);
   const hint = meant === undefined ? '' : `; did you mean \`${prefix}${meant}\`?`;
   throw new OptionError(`Unknown option \`${prefix}${unknown}\`${hint}`);
-}
-
-/** The known name that a mistyped one most looks like, if any. */
-export function nearest(name: string, known: readonly string[]): string | undefined {
-  const typed = name.toLowerCase();
-  let best: string | undefined;
-  let bestDistance = 4;
-  for (const candidate of known) {
-    const lower = candidate.toLowerCase();
-    const isBeginning = typed.length >= 4 && lower.startsWith(typed);
-    const distance = isBeginning ? 1 : editDistance(typed, lower);
-    if (distance < bestDistance && distance < Math.max(typed.length, lower.length) / 2) {
-      best = candidate;
-      bestDistance = distance;
-    }
-  }
-  return best;
-}
-
-/** Levenshtein's distance, one row at a time. */
-function editDistance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, column) => column);
-  for (let i = 0; i < from.length; i++) {
-    const next = [i + 1];
-    for (let j = 0; j < to.length; j++) {
-      const change = (row[j] ?? 0) + (from[i] === to[j] ? 0 : 1);
-      next.push(Math.min(change, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[to.length] ?? 0;
 }

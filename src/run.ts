@@ -1,8 +1,10 @@
 import type { Clock } from './clock.js';
 import { systemClock } from './clock.js';
 import type { EngineDriver, EngineRun, OpenEngine } from './engine.js';
+import { asError } from './errors.js';
 import { runInside } from './inside.js';
 import type { Journal } from './journal.js';
+import { onProcess } from './listeners.js';
 import type { Source } from './manager/source.js';
 import { createSource } from './manager/source.js';
 import type { CompletedJob, FailedJob, Settlement } from './manager/tally.js';
@@ -65,7 +67,7 @@ export class Run {
   private journal: Journal | undefined;
   private journalFailed = false;
   private stopped: Summary['stopped'] = false;
-  private failure: { readonly error: unknown } | undefined;
+  private failure: { readonly error: Error } | undefined;
   private abortReason: { readonly value: unknown } | undefined;
   /** Whether all workers have gone: nothing is left to stop. */
   private finishing = false;
@@ -85,7 +87,7 @@ export class Run {
   }
 
   /** Whether the run itself failed, and with what. */
-  get failed(): { readonly error: unknown } | undefined {
+  get failed(): { readonly error: Error } | undefined {
     return this.failure;
   }
 
@@ -113,8 +115,7 @@ export class Run {
     const onAbort = (): void => this.abort(signal?.reason);
     if (signal?.aborted === true) onAbort();
     signal?.addEventListener('abort', onAbort, { once: true });
-    const onExit = (): void => this.destroyWorkers();
-    process.on('exit', onExit);
+    const offExit = onProcess('exit', () => this.destroyWorkers());
     try {
       await this.list(input);
       await this.end;
@@ -127,13 +128,14 @@ export class Run {
     } finally {
       this.closeJournal();
       signal?.removeEventListener('abort', onAbort);
-      process.removeListener('exit', onExit);
+      offExit();
     }
   }
 
-  /** Ends it early and politely. */
+  /** Ends it early and politely. Once every job has settled there is nothing to end early. */
   stop(reason: Exclude<Summary['stopped'], false>): void {
     if (this.stopped !== false || this.finishing) return;
+    if (reason !== 'bail' && this.running?.done === true) return;
     this.stopped = reason;
     this.halt('stopped');
   }
@@ -313,8 +315,9 @@ export class Run {
   }
 
   /** The run itself failed: running jobs end, and `start()` will reject. */
-  private fail(error: unknown): void {
+  fail(thrown: unknown): void {
     if (this.abortReason !== undefined) return;
+    const error = asError(thrown);
     const first = this.failure === undefined;
     this.failure ??= { error };
     if (this.events.wants('error')) this.events.runFailed(error);

@@ -1,3 +1,4 @@
+import { onProcess } from './listeners.js';
 import type { Run } from './run.js';
 
 /**
@@ -20,11 +21,8 @@ export function handleSignals(run: Pick<Run, 'stop' | 'destroyWorkers'>): () => 
     run.destroyWorkers();
     process.exit(EXIT_CODES[signal]);
   };
-  const handlers = { SIGINT: on('SIGINT'), SIGTERM: on('SIGTERM') };
-  process.on('SIGINT', handlers.SIGINT);
-  process.on('SIGTERM', handlers.SIGTERM);
+  const off = [onProcess('SIGINT', on('SIGINT')), onProcess('SIGTERM', on('SIGTERM'))];
   return () => {
-    process.removeListener('SIGINT', handlers.SIGINT);
-    process.removeListener('SIGTERM', handlers.SIGTERM);
+    for (const take of off) take();
   };
 }

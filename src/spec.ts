@@ -1,5 +1,6 @@
 import { describe } from './describe.js';
 import { SpecError } from './errors.js';
+import { nearest } from './nearest.js';
 
 /**
  * The functions a user hands over: their types, and the check that they are functions.
@@ -110,6 +111,7 @@ const NAMES = [
   'workerFinish',
   'managerFinish',
 ] as const;
+const INLINE = 'the spec';
 const EXAMPLE = '{ manager: () => [1, 2, 3], workerProcess: (job) => job * 2 }';
 
 /**
@@ -118,7 +120,7 @@ const EXAMPLE = '{ manager: () => [1, 2, 3], workerProcess: (job) => job * 2 }';
  * @param needsManager false where jobs come from elsewhere
  * @throws SpecError saying what was expected and what came
  */
-export function checkSpec(spec: unknown, source = 'the spec', needsManager = true): CheckedSpec {
+export function checkSpec(spec: unknown, source = INLINE, needsManager = true): CheckedSpec {
   const expected = (what: string, got: string): SpecError =>
     new SpecError(`Expected ${what}, got ${got}. An example: ${EXAMPLE}.`);
   if (typeof spec !== 'object' || spec === null)
@@ -128,6 +130,8 @@ export function checkSpec(spec: unknown, source = 'the spec', needsManager = tru
     if (given[name] !== undefined && typeof given[name] !== 'function')
       throw expected(`\`${name}\` of ${source} to be a function`, describe(given[name]));
   }
+  // A module may export functions of its own beside them; who writes an object for us writes these.
+  if (source === INLINE) rejectMisspelt(given);
   if (given.worker !== undefined && given.workerProcess !== undefined)
     throw expected(`${source} to have \`workerProcess\` or \`worker\`, two names of one function`, 'both');
   const workerProcess = given.workerProcess ?? given.worker;
@@ -142,6 +146,19 @@ export function checkSpec(spec: unknown, source = 'the spec', needsManager = tru
     workerFinish: given.workerFinish as CheckedSpec['workerFinish'],
     managerFinish: given.managerFinish as CheckedSpec['managerFinish'],
   };
+}
+
+/** A misspelt `workerFinish` would never be called, and nobody would know. */
+function rejectMisspelt(given: object): void {
+  for (const [name, value] of Object.entries(given)) {
+    if (typeof value !== 'function' || (NAMES as readonly string[]).includes(name)) continue;
+    const meant = nearest(name, NAMES, 2);
+    if (meant === undefined) continue;
+    throw new SpecError(
+      `The spec has a function \`${name}\`, which is none that is called; did you mean \`${meant}\`? ` +
+        'If it is your own, give it a name that is less like it.',
+    );
+  }
 }
 
 /**
@@ -197,3 +214,12 @@ export function isAnotherSpec(
 function noJobs(): [] {
   return [];
 }
+
+/** The spec of a run that fails before it has one. */
+export const NO_SPEC: CheckedSpec = {
+  manager: noJobs,
+  workerStartup: undefined,
+  workerProcess: noJobs,
+  workerFinish: undefined,
+  managerFinish: undefined,
+};

@@ -33,7 +33,7 @@ const ROOMS: readonly Room[] = [
   {
     name: 'pure',
     files: ['batch', 'queue', 'retry', 'source', 'tally', 'window'].map((name) => `manager/${name}`),
-    may: ['describe'],
+    may: ['describe', 'errors'],
     types: ['protocol'],
     without: TIME_AND_PROCESS,
   },
@@ -78,21 +78,22 @@ const ROOMS: readonly Room[] = [
   { name: 'clock', files: ['clock'], may: [] },
   { name: 'inside', files: ['inside'], may: ['node:async_hooks'] },
   { name: 'paths', files: ['paths'], may: ['node:path'] },
+  { name: 'nearest', files: ['nearest'], may: [] },
   {
     name: 'options',
     files: ['options', 'option-checks', 'cpu-quota'],
-    may: ['node:*', 'errors', 'describe'],
+    may: ['node:*', 'errors', 'describe', 'nearest'],
   },
   {
     name: 'spec',
     files: ['spec', 'registry', 'call-site', 'module-ref', 'flags'],
-    may: ['node:*', 'errors', 'describe'],
+    may: ['node:*', 'errors', 'describe', 'nearest'],
     types: ['protocol'],
   },
   { name: 'journal', files: ['journal', 'journal/'], may: ['node:*', ...VALUES], types: ['spec', 'options'] },
   {
     name: 'composition',
-    files: ['factory', 'run', 'local', 'engine', 'inline', 'iteration', 'signals', 'snapshot'],
+    files: ['factory', 'run', 'local', 'engine', 'inline', 'iteration', 'listeners', 'signals', 'snapshot'],
     may: [
       'node:*',
       'manager/',
@@ -115,7 +116,17 @@ const ROOMS: readonly Room[] = [
     name: 'cli',
     files: ['cli', 'cli/'],
     may: [
-      ...['node:*', 'factory', 'spec', 'registry', 'options', 'option-checks', 'errors', 'child/load'],
+      ...[
+        'node:*',
+        'factory',
+        'spec',
+        'registry',
+        'options',
+        'nearest',
+        'option-checks',
+        'errors',
+        'child/load',
+      ],
       ...['progress/words', 'progress/job-text', 'report', 'engines/'],
     ],
   },

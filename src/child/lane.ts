@@ -80,8 +80,8 @@ export class Lane {
 }
 
 function failure(position: number, error: unknown): FailedAttempt {
-  if (error instanceof OverTime) return { position, kind: 'timeout', error: errorToWire(error.error) };
-  if (error instanceof Unreadable) return { position, kind: 'refused', error: errorToWire(error.error) };
+  if (OverTime.is(error)) return { position, kind: 'timeout', error: errorToWire(error.error) };
+  if (Unreadable.is(error)) return { position, kind: 'refused', error: errorToWire(error.error) };
   return { position, kind: 'threw', error: errorToWire(error) };
 }
 

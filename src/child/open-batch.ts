@@ -6,7 +6,14 @@ import { Report } from './report.js';
 
 /** Thrown for a job that can't be read here: that job alone fails. */
 export class Unreadable {
+  readonly #mark = true;
+
   constructor(readonly error: SerializationError) {}
+
+  /** A job may throw a proxy, whose traps `instanceof` would spring. */
+  static is(thrown: unknown): thrown is Unreadable {
+    return typeof thrown === 'object' && thrown !== null && #mark in thrown;
+  }
 }
 
 /**

@@ -8,7 +8,14 @@ const OVERTIME_MS = 1000;
 
 /** Marks an attempt that is over its time, whatever the job itself threw. */
 export class OverTime {
+  readonly #mark = true;
+
   constructor(readonly error: JobTimeoutError) {}
+
+  /** A job may throw a proxy, whose traps `instanceof` would spring. */
+  static is(thrown: unknown): thrown is OverTime {
+    return typeof thrown === 'object' && thrown !== null && #mark in thrown;
+  }
 }
 
 /** How long an attempt may take, and what then. */

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { nearest } from '../option-checks.js';
+import { nearest } from '../nearest.js';
 
 /**
  * Arguments into flags and positionals, by Node's own parser; every mistake is told with what was probably meant.

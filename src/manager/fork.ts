@@ -1,7 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
 import { fork } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import type { Readable } from 'node:stream';
+import { OptionError } from '../errors.js';
 import type { ChildMessage, InitMessage, ManagerMessage } from '../protocol.js';
 import { isBranded } from '../protocol.js';
 import type { Child, ChildEvents, SpawnChild } from './child.js';
@@ -29,8 +30,16 @@ export interface ForkOptions {
   readonly print: (stream: 'stdout' | 'stderr', line: string) => void;
 }
 
-/** Forks children by these options. */
+/**
+ * Forks children by these options.
+ * @throws OptionError where there is no folder `cwd`: the system would say that the program is missing
+ */
 export function forker(options: ForkOptions): SpawnChild {
+  const { cwd } = options;
+  if (cwd !== undefined && statSync(cwd, { throwIfNoEntry: false })?.isDirectory() !== true)
+    throw new OptionError(
+      `There is no folder ${cwd}, which the option \`cwd\` names for the workers to run in`,
+    );
   // Where the kernel does not end a worker with its manager, the worker's watchdog ends its whole group.
   const guard = options.parentDeath === undefined ? undefined : new GroupGuard();
   return (events) => {

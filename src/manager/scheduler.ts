@@ -112,6 +112,11 @@ export class Scheduler {
     if (!on) this.poke();
   }
 
+  /** Whether every job of the list has settled: there is nothing left to stop. */
+  get done(): boolean {
+    return this.state === 'drained' || (this.state === 'running' && this.allSettled);
+  }
+
   /**
    * Ends the run early: nothing more is handed out.
    * @param reason politely, with `workerFinish`, or at once

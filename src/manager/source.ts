@@ -1,4 +1,5 @@
 import { describe } from '../describe.js';
+import { SpecError } from '../errors.js';
 
 /**
  * Whatever `manager()` returned, as one pull-based list of jobs.
@@ -47,7 +48,7 @@ export interface Source {
  * @param list what `manager()` resolved to
  * @param events who is told of arrivals and failures
  * @param peek how many jobs of a lazy list to look at before anything runs, so that no worker is forked in vain
- * @throws TypeError when it is no list
+ * @throws SpecError when it is no list
  */
 export function createSource(list: unknown, events: SourceEvents, peek: number): Source {
   if (Array.isArray(list)) return new ArraySource(list, events);
@@ -58,7 +59,7 @@ export function createSource(list: unknown, events: SourceEvents, peek: number):
     const synchronous = (list as Partial<Iterable<unknown>>)[Symbol.iterator];
     if (typeof synchronous === 'function') return new IterableSource(list as Iterable<unknown>, events, peek);
   }
-  throw new TypeError(
+  throw new SpecError(
     `Expected manager() to return a list of jobs (an array, an iterable or an async iterable), got ${describe(list)}. ` +
       'Return an array, a Set, a generator, an async generator or a Readable in object mode.',
   );

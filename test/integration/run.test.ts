@@ -81,11 +81,11 @@ describe('a run', () => {
     expect(ran.said).toEqual([{ exits: 2 }]);
   });
 
-  it('rejects with a TypeError when manager returns no list', async () => {
+  it('rejects with a SpecError when manager returns no list', async () => {
     const ran = await script(`${HEAD}
-      new ThreadFactory({ manager: () => 'abc', worker: (n) => n }).start().catch((e) => say({ name: e.name, message: e.message }));`);
+      new ThreadFactory({ manager: () => 'abc', worker: (n) => n }).start().catch((e) => say({ code: e.code, message: e.message }));`);
     expect(ran.said).toEqual([
-      { name: 'TypeError', message: expect.stringContaining('list of jobs') as string },
+      { code: 'ERR_SPEC', message: expect.stringContaining('list of jobs') as string },
     ]);
   });
 
@@ -202,6 +202,67 @@ describe('a run', () => {
       f.start().then((s) => say({ completed: s.completed }));`);
     expect(ran.said).toEqual([{ uncaught: 'mine' }, { uncaught: 'mine' }, { completed: 2 }]);
   });
+
+  it('fails with an Error of a code, whatever manager, its list or managerFinish throws', async () => {
+    const ran = await script(`${HEAD}
+      const worker = (n) => n;
+      if (!ThreadFactory.isWorker) require('node:fs').writeFileSync(__dirname + '/broken.cjs', "throw new Error('broken');");
+      const made = [
+        { manager: () => { throw null; }, worker },
+        { manager: function* () { yield 1; throw 'text'; }, worker },
+        { manager: () => [1], worker, managerFinish: () => { throw undefined; } },
+      ].map((spec) => new ThreadFactory(spec, { workers: 0 }));
+      made.push(new ThreadFactory('./broken.cjs'), new ThreadFactory({ manager: () => [1], worker }, { cwd: '/no/such/folder' }));
+      (async () => {
+        for (const f of made) {
+          let finished = 0;
+          f.on('finished', () => finished++);
+          await f.start().catch((e) => say([e instanceof Error, e.code ?? e.message, e.cause ?? null, finished]));
+        }
+      })();`);
+    expect(ran.said).toEqual([
+      [true, 'ERR_THROWN', null, 1],
+      [true, 'ERR_THROWN', 'text', 1],
+      [true, 'ERR_THROWN', null, 1],
+      [true, 'broken', null, 1],
+      [true, 'ERR_OPTION', null, 1],
+    ]);
+  });
+
+  it('warns of no leaked listeners, however many there are at once', async () => {
+    const ran = await script(`${HEAD}
+      const made = Array.from({ length: 12 }, () => new ThreadFactory({ manager: () => [1], worker: (n) => n }, { workers: 0, handleSignals: true }));
+      Promise.all(made.map((f) => f.start())).then((all) => say([all.length, process.listenerCount('exit'), process.listenerCount('SIGINT')]));`);
+    expect(ran.stderr).toBe('');
+    expect(ran.said).toEqual([[12, 0, 0]]);
+  });
+
+  it('has not been stopped by a stop after its last job has settled', async () => {
+    const ran = await script(`${HEAD}
+      const f = new ThreadFactory({ manager: () => [1, 2], worker: (n) => n, managerFinish: () => 'done' }, { workers: 1 });
+      f.on('exit', () => f.stop());
+      f.start().then(({ stopped, value, completed }) => say({ stopped, value, completed }));`);
+    expect(ran.said).toEqual([{ stopped: false, value: 'done', completed: 2 }]);
+  });
+
+  it.each([1, 0])(
+    'fails only the job that throws what can not be looked at, with %i workers',
+    async (workers) => {
+      const ran = await script(`${HEAD}
+      const f = new ThreadFactory({
+        manager: () => [1, 2, 3],
+        worker: (n) => {
+          if (n !== 2) return n;
+          const { proxy, revoke } = Proxy.revocable({}, {});
+          revoke();
+          throw proxy;
+        },
+      }, { workers: ${workers}, timeout: 10_000 });
+      f.on('error', (e, { job }) => say([job, e.code]));
+      f.start().then(({ completed }) => say([completed]));`);
+      expect(ran.said).toEqual([[2, 'ERR_THROWN'], [2]]);
+    },
+  );
 
   it('runs everything in its own process with workers: 0', async () => {
     const ran = await script(`${HEAD}

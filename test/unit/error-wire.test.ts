@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { types } from 'node:util';
 import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { errorFromWire, errorToWire } from '../../src/error-wire.js';
 import * as errors from '../../src/errors.js';
 import { deserialize, serialize } from '../../src/serializer.js';
@@ -485,4 +485,36 @@ describe('errorFromWire', () => {
       wire = { class: 'Error', name: 'Error', message: 'x', fields: [], cause: { error: wire } };
     expect(chainLength(errorFromWire(wire))).toBe(18);
   });
+});
+
+test('a SuppressedError keeps both errors, where the platform has that class', async () => {
+  class SuppressedError extends Error {
+    constructor(error: unknown, suppressed: unknown, message: string) {
+      super(message);
+      for (const [key, value] of Object.entries({ error, suppressed }))
+        Object.defineProperty(this, key, { value, configurable: true, writable: true });
+    }
+  }
+  for (const [key, value] of [
+    ['name', 'SuppressedError'],
+    ['message', ''],
+  ] as const)
+    Object.defineProperty(SuppressedError.prototype, key, { value, configurable: true, writable: true });
+  const own = Object.getOwnPropertyDescriptor(globalThis, 'SuppressedError');
+  if (own === undefined) vi.stubGlobal('SuppressedError', SuppressedError);
+  vi.resetModules();
+  try {
+    const wires = await import('../../src/error-wire.js');
+    const Present = (globalThis as unknown as { SuppressedError: typeof SuppressedError }).SuppressedError;
+    const sent = new Present(new TypeError('disposal'), 'body', 'both');
+    const arrived = wires.errorFromWire(wires.errorToWire(sent)) as SuppressedError & Record<string, unknown>;
+    expect(arrived).toBeInstanceOf(Present);
+    expect(arrived.message).toBe('both');
+    expect(arrived['error']).toEqual(new TypeError('disposal'));
+    expect(arrived['suppressed']).toBe('body');
+    expect(Object.keys(arrived)).toEqual([]);
+  } finally {
+    vi.unstubAllGlobals();
+    vi.resetModules();
+  }
 });

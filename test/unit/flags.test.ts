@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { childEnvironment, childFlags } from '../../src/flags.js';
+import { anchored, childEnvironment, childFlags } from '../../src/flags.js';
 
 describe("Node's flags for children", () => {
   test.each([
@@ -61,6 +61,49 @@ describe('the environment of children', () => {
   ])('has NODE_OPTIONS %j as %j', (options, kept) => {
     expect(childEnvironment({ NODE_OPTIONS: options })).toEqual(
       kept === undefined ? {} : { NODE_OPTIONS: kept },
+    );
+  });
+});
+
+const at = (flags: readonly string[]) => anchored(flags, '/elsewhere', '/home/x y');
+
+describe('flags for a child in another folder', () => {
+  test('keep what they are relative to', () => {
+    expect(
+      at([
+        '--require',
+        './hook.js',
+        '-r',
+        '../up.cjs',
+        '--import=./hook.mjs',
+        '--env-file=.env',
+        '--no-warnings',
+      ]),
+    ).toEqual([
+      '--require',
+      '/home/x y/hook.js',
+      '-r',
+      '/home/up.cjs',
+      '--import=file:///home/x%20y/hook.mjs',
+      '--env-file=/home/x y/.env',
+      '--no-warnings',
+    ]);
+  });
+
+  test('leave packages, absolute paths, URLs and the flags of a child in the same folder alone', () => {
+    const flags = ['-r', 'dotenv/config', '--import', 'tsx', '--require=/a/b.js', '--import=file:///a.mjs'];
+    expect(at(flags)).toEqual(flags);
+    expect(anchored(['-r', './hook.js'], '/same', '/same')).toEqual(['-r', './hook.js']);
+  });
+
+  test('are quoted in NODE_OPTIONS where a folder has a blank in its name', () => {
+    const { NODE_OPTIONS } = childEnvironment(
+      { NODE_OPTIONS: '--require=./hook.js --no-warnings' },
+      '/elsewhere',
+    );
+    const path = `${process.cwd()}/hook.js`;
+    expect(NODE_OPTIONS).toBe(
+      `${/\s/.test(path) ? `"--require=${path}"` : `--require=${path}`} --no-warnings`,
     );
   });
 });

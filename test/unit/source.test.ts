@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
+import { SpecError } from '../../src/errors.js';
 import type { Source } from '../../src/manager/source.js';
 import { createSource } from '../../src/manager/source.js';
 
@@ -104,7 +105,7 @@ describe('a list of any form', () => {
   ])('%s is no list, and the error says what came and what to return', (_, list, got) => {
     const failure = `Expected manager() to return a list of jobs (an array, an iterable or an async iterable), got ${got}. `;
     expect(() => listen(list)).toThrow(
-      new TypeError(
+      new SpecError(
         `${failure}${'Return an array, a Set, a generator, an async generator or a Readable in object mode.'}`,
       ),
     );

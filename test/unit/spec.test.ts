@@ -122,3 +122,20 @@ describe('a spec found in a worker', () => {
     expect(isAnotherSpec(wanted, other, () => '// a module')).toBe(false);
   });
 });
+
+describe('a function of an inline spec', () => {
+  test.each([
+    ['workerStartUp', 'workerStartup'],
+    ['managerFinsh', 'managerFinish'],
+    ['workerfinish', 'workerFinish'],
+  ])('with a misspelt name is refused with the name that was meant: %s', (name, meant) => {
+    const check = () => checkSpec({ manager, workerProcess, [name]: () => {} });
+    expect(check).toThrow(expect.objectContaining({ code: 'ERR_SPEC' }) as Error);
+    expect(check).toThrow(`did you mean \`${meant}\``);
+  });
+
+  test('of another name, a value of any name, and any export of a module are left alone', () => {
+    expect(() => checkSpec({ manager, workerProcess, parseLine: () => {}, workerFinis: 1 })).not.toThrow();
+    expect(() => checkSpec({ manager, workerProcess, managerFinsh: () => {} }, 'The module x')).not.toThrow();
+  });
+});
