@@ -10,6 +10,7 @@ import * as errorWire from '../src/error-wire.js';
 import * as errors from '../src/errors.js';
 import * as factory from '../src/factory.js';
 import * as flags from '../src/flags.js';
+import * as histogram from '../src/histogram.js';
 import * as inside from '../src/inside.js';
 import * as fork from '../src/manager/fork.js';
 import * as pdeathsig from '../src/manager/pdeathsig.js';
@@ -24,6 +25,7 @@ import * as nearest from '../src/nearest.js';
 import * as optionChecks from '../src/option-checks.js';
 import * as options from '../src/options.js';
 import * as paths from '../src/paths.js';
+import * as peakRss from '../src/peak-rss.js';
 import * as plainCopy from '../src/plain-copy.js';
 import * as protocol from '../src/protocol.js';
 import * as registry from '../src/registry.js';
@@ -38,6 +40,7 @@ export const shared = {
   codec,
   errors,
   factory,
+  histogram,
   inside,
   options,
   protocol,
@@ -50,6 +53,7 @@ export const shared = {
   'cpu-quota': cpuQuota,
   'error-wire': errorWire,
   serializer,
+  'peak-rss': peakRss,
   'plain-copy': plainCopy,
   'option-checks': optionChecks,
   'manager/fork': fork,

@@ -38,9 +38,10 @@ export interface EngineEvents {
   wants(event: 'progress' | 'ready' | 'exit' | 'warning'): boolean;
   /**
    * Jobs that have settled, each once.
+   * @param handedAt epoch milliseconds when all of them were handed to their worker, where that is known
    * @returns false if they could not be recorded: the run has failed, and they must be kept to be found again
    */
-  settled(settlements: readonly Settlement[]): boolean;
+  settled(settlements: readonly Settlement[], handedAt?: number): boolean;
   retry(
     error: unknown,
     about: { index: number; job: unknown; id: number; attempt: number; delay: number },
@@ -61,6 +62,8 @@ export interface EngineEvents {
     code: number | null;
     signal: string | null;
     reason: ExitReason;
+    /** The largest resident set that it reported, in bytes. */
+    peakRss: number;
   }): void;
   /** Something that did not end the run, and that somebody should know. */
   warning(error: Error): void;

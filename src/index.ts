@@ -1,3 +1,4 @@
+export type { JobMessage, WorkerMessage } from './channels.js';
 export {
   EngineError,
   JobTimeoutError,
@@ -21,3 +22,4 @@ export type {
   WorkerContext,
   WorkerNamedSpec,
 } from './spec.js';
+export type { Spread, Stats, WorkerStats } from './stats.js';

@@ -38,6 +38,7 @@ export function inlineSpawner(
         ...options,
         maxMemory: undefined,
         rss: () => 0,
+        peakRss: () => 0,
         abandons: true,
       },
     );

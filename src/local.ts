@@ -64,7 +64,7 @@ class LocalRun implements EngineRun {
       { ...work, pool: this.pool, clock },
       { ...options, workers: size },
       {
-        settled: (settlements) => events.settled(settlements),
+        settled: (...args) => events.settled(...args),
         retry: (error, about) => events.retry(error, about),
         progress: (about) => events.progress(about),
         crashed: ({ id = 0, pid, exit }, jobs) =>
@@ -105,9 +105,9 @@ class LocalRun implements EngineRun {
 
   private workerExited(worker: Worker, reason: ExitReason): void {
     const { events } = this;
-    const { id, pid = 0, fatal, held } = worker;
+    const { id, pid = 0, fatal, held, peakRss } = worker;
     const { code = null, signal = null } = worker.exit ?? {};
-    if (events.wants('exit')) events.exit({ id, pid, code, signal, reason });
+    if (events.wants('exit')) events.exit({ id, pid, code, signal, reason, peakRss });
     if (reason !== 'finished' && reason !== 'stopped' && reason !== 'recycled') return;
     if (!worker.wasReady || this.aborted || this.setup.spec.workerFinish === undefined) return;
     // `workerFinish` failed: what it was to write may be missing, so the run has failed.

@@ -102,6 +102,8 @@ export interface ResultsMessage {
   readonly returned?: number;
   /** The batch could not be decoded here; none of it was begun. */
   readonly undecodable?: boolean;
+  /** The largest resident set of the child so far, in bytes. */
+  readonly peakRss?: number;
   /** The RSS is over `maxMemory`. */
   readonly full?: boolean;
 }

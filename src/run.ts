@@ -1,3 +1,4 @@
+import { publishJobs, publishWorker } from './channels.js';
 import type { Clock } from './clock.js';
 import { systemClock } from './clock.js';
 import type { EngineDriver, EngineRun, OpenEngine } from './engine.js';
@@ -10,10 +11,12 @@ import { createSource } from './manager/source.js';
 import type { CompletedJob, FailedJob, Settlement } from './manager/tally.js';
 import { isFailed, Tally } from './manager/tally.js';
 import type { ResolvedOptions } from './options.js';
+import { peakRss } from './peak-rss.js';
 import type { FactoryRef, ModuleRef } from './protocol.js';
 import type { Snapshot } from './snapshot.js';
 import { takeSnapshot } from './snapshot.js';
 import type { CheckedSpec, Summary } from './spec.js';
+import { StatsCollector } from './stats.js';
 
 /**
  * One run, from `manager()` to the summary: wires the manager's rooms and keeps what the run has come to.
@@ -60,6 +63,7 @@ export class Run {
   private readonly clock: Clock = systemClock;
   private readonly began = systemClock.now();
   private readonly tally: Tally;
+  private readonly stats: StatsCollector;
   private running: EngineRun | undefined;
   private source: Source | undefined;
   /** Jobs in the list when the run was ended early, where that was known. */
@@ -81,6 +85,7 @@ export class Run {
     private readonly events: RunEvents,
   ) {
     this.tally = new Tally(setup.keepResults);
+    this.stats = new StatsCollector(setup.options.concurrency);
     this.end = new Promise((resolve) => {
       this.ended = resolve;
     });
@@ -215,22 +220,35 @@ export class Run {
       return;
     }
     this.tally.expect(source.total);
-    const { journal, events } = this;
+    const { journal, events, stats, clock } = this;
+    const module = this.setup.module.id;
     const admit =
       journal === undefined ? undefined : (index: number, job: unknown) => this.admit(journal, index, job);
     this.running = opened.run(
       { source, admit },
       {
-        wants: (event) => events.wants(event),
-        ready: (about) => events.ready(about),
-        exit: (about) => events.exit(about),
-        settled: (settlements) => this.settled(settlements),
+        wants: (event) => event === 'ready' || event === 'exit' || events.wants(event),
+        ready: (about) => {
+          stats.ready(about.id, clock.now());
+          publishWorker(() => ({ module, event: 'ready', ...about }));
+          if (events.wants('ready')) events.ready(about);
+        },
+        exit: ({ peakRss, ...about }) => {
+          stats.exited(about.id, clock.now(), peakRss);
+          publishWorker(() => ({ module, event: 'exit', ...about }));
+          if (events.wants('exit')) events.exit(about);
+        },
+        settled: (...args) => this.settled(...args),
         retry: (error, about) => {
+          stats.retried();
           this.note((journal) => journal.retry({ ...about, error }));
           if (events.wants('retry')) events.retry(error, about);
         },
         progress: (about) => events.progress(about),
-        crashed: (about) => this.note((journal) => journal.crash(about)),
+        crashed: (about) => {
+          stats.crashed();
+          this.note((journal) => journal.crash(about));
+        },
         warning: (error) => {
           if (events.wants('warning')) events.warning(error);
         },
@@ -262,8 +280,10 @@ export class Run {
   // ---- what happens ----------------------------------------------------------------------------------------------
 
   /** What the settle door lets through: recorded first, then counted and told. */
-  private settled(settlements: readonly Settlement[]): boolean {
+  private settled(settlements: readonly Settlement[], handedAt?: number): boolean {
     if (this.journal !== undefined && !this.record(this.journal, settlements)) return false;
+    this.stats.settled(settlements, handedAt);
+    publishJobs(this.setup.module.id, settlements);
     this.conclude(settlements);
     return true;
   }
@@ -355,6 +375,8 @@ export class Run {
     const total = this.source?.taken ?? 0;
     // A last job without a result still has its place; jobs that were never taken have none.
     if (this.setup.keepResults) results.length = total;
+    const now = this.clock.now();
+    const duration = now - this.began;
     return {
       total,
       completed: tally.completed,
@@ -364,8 +386,9 @@ export class Run {
       failures: tally.failures as Summary['failures'],
       value,
       startedAt: this.startedAt,
-      duration: this.clock.now() - this.began,
+      duration,
       stopped: this.stopped,
+      stats: this.stats.summarise(duration, now, peakRss()),
     };
   }
 }

@@ -1,6 +1,7 @@
 import { describe } from './describe.js';
 import { SpecError } from './errors.js';
 import { nearest } from './nearest.js';
+import type { Stats } from './stats.js';
 
 /**
  * The functions a user hands over: their types, and the check that they are functions.
@@ -65,6 +66,8 @@ export interface Summary<Job = unknown, Result = unknown, Value = unknown> {
   readonly duration: number;
   /** Why the run ended early, or false. */
   readonly stopped: false | 'stop' | 'bail' | 'interrupt';
+  /** What it cost: waiting and running times, workers, retries, memory. */
+  readonly stats: Stats;
 }
 
 /**

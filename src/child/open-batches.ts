@@ -16,6 +16,8 @@ export interface ReportOptions {
   /** Bytes of RSS above which unstarted jobs are given back. */
   readonly maxMemory: number | undefined;
   readonly rss: () => number;
+  /** The largest resident set of the process so far, in bytes; 0 where it is not the worker's own. */
+  readonly peakRss: () => number;
   readonly clock: Clock;
 }
 
@@ -118,7 +120,7 @@ export class OpenBatches {
       const isFull = this.isMemoryFull;
       if (isFull) for (const open of this.batches) open.handBack();
       this.lastReport = this.options.clock.now();
-      this.send(batch.report.take(isFull));
+      this.send(batch.report.take(isFull, this.options.peakRss()));
     }
     if (batch.isOver) this.batches = this.batches.filter((other) => other !== batch);
   }

@@ -46,8 +46,12 @@ export class Report {
     if (failed !== undefined) this.failed.push(failed);
   }
 
-  /** Everything so far as a message; the report is empty then. A result that can't be sent is its job's failure. */
-  take(full: boolean): ResultsMessage {
+  /**
+   * Everything so far as a message; the report is empty then. A result that can't be sent is its job's failure.
+   * @param full whether the memory is over its limit
+   * @param peakRss bytes; 0 where nobody measures
+   */
+  take(full: boolean, peakRss: number): ResultsMessage {
     const { values, positions, failed, durations, starts, returned } = this;
     const encoded = encodeColumn(
       values,
@@ -68,6 +72,7 @@ export class Report {
       ...(failed.length === 0 ? {} : { failed }),
       ...(returned === 0 ? {} : { returned }),
       ...(full ? { full } : {}),
+      ...(peakRss > 0 ? { peakRss } : {}),
     };
     this.values = [];
     this.positions = [];

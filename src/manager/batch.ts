@@ -39,11 +39,13 @@ export class Batch {
    * @param seq its number on the wire
    * @param parcel the jobs
    * @param attempts their attempt numbers; absent where all are 1
+   * @param handedAt epoch milliseconds when it was handed to its worker
    */
   constructor(
     readonly seq: number,
     readonly parcel: Parcel,
     readonly attempts?: readonly number[],
+    readonly handedAt?: number,
   ) {
     this.count = parcel.jobs.length;
     this.pending = this.count;

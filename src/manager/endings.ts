@@ -17,7 +17,7 @@ import type { OrderWindow } from './window.js';
 /** What is told of endings. */
 export interface EndingEvents {
   /** Jobs that have settled, in one go: whoever records them does so before anybody is told. */
-  settled(settlements: readonly Settlement[]): unknown;
+  settled(settlements: readonly Settlement[], handedAt?: number): unknown;
   /** A charged attempt has failed and its job will be run again. */
   retry(error: unknown, about: RetryNotice): void;
 }
@@ -69,13 +69,16 @@ export class Endings {
     this.parts.queue.clear();
   }
 
-  /** The one door: every job's one ending goes through here. */
-  settle(settlements: readonly Settlement[]): void {
+  /**
+   * The one door: every job's one ending goes through here.
+   * @param handedAt epoch milliseconds when all of them were handed to their worker, where they came together
+   */
+  settle(settlements: readonly Settlement[], handedAt?: number): void {
     if (settlements.length === 0) return;
     const { retries, window } = this.parts;
     if (!retries.pristine) for (const { index } of settlements) retries.settled(index);
     if (window !== undefined) for (const { index } of settlements) window.settled(index);
-    this.events.settled(settlements);
+    this.events.settled(settlements, handedAt);
   }
 
   /** An attempt that threw or timed out: charged. @returns the job's end, if this was it */

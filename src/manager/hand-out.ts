@@ -108,13 +108,13 @@ export class HandOut {
       this.refuse(worker, parcel, refused);
       return;
     }
-    const { sizer, retries } = this.parts;
+    const { sizer, retries, clock } = this.parts;
     const count = parcel.jobs.length;
     sizer.observeBytes(count, encodedSize(jobs));
     const attempts = retries.pristine
       ? undefined
       : parcel.jobs.map((_, at) => retries.attempt(indexAt(parcel, at)));
-    const batch = new Batch(this.seq++, parcel, attempts);
+    const batch = new Batch(this.seq++, parcel, attempts, clock.epoch());
     const { first, indices } = parcel;
     const message = {
       batch: batch.seq,

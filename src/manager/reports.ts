@@ -27,6 +27,7 @@ export class Reports {
   take(worker: Worker, batch: Batch, message: ResultsMessage): void {
     if (message.undecodable === true) this.notBegun(worker, batch);
     else this.settle(worker, batch, message);
+    worker.peakRss = Math.max(worker.peakRss, message.peakRss ?? 0);
     if (message.returned !== undefined) this.parts.endings.putBack(batch.giveBack(message.returned));
   }
 
@@ -62,7 +63,7 @@ export class Reports {
     }
     this.parts.sizer.observe(count, total, longest);
     this.parts.sizer.observeBytes(count, encodedSize(message.values));
-    this.parts.endings.settle(settlements);
+    this.parts.endings.settle(settlements, batch.handedAt);
   }
 
   /** An attempt that did not complete: what was refused would be refused again. */

@@ -121,6 +121,8 @@ export class Worker {
     return this.child.pid;
   }
 
+  /** The largest resident set that it reported, in bytes. */
+  peakRss = 0;
   /** Whether it ever took a job or could have. */
   wasReady = false;
   /** Whether it was killed because it did not get ready in time. */

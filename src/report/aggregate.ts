@@ -1,10 +1,10 @@
+import { Histogram } from '../histogram.js';
 import type { CompletedLine, CrashLine, FailedLine, JobLine, JournalLine, RetryLine } from '../journal.js';
 import { Buckets } from './buckets.js';
 import { barsOf, cellsOf, durationsOf, seriesOf, stretchesOf } from './columns.js';
 import type { Bar, Crash, JobName, ReportData } from './data.js';
 import type { Group } from './error-groups.js';
 import { Grouping } from './error-groups.js';
-import { Histogram } from './histogram.js';
 import { clip, LIMITS } from './limits.js';
 import { Longest } from './longest.js';
 import { Workers } from './workers.js';

@@ -1,7 +1,7 @@
+import { bucketStart, type Histogram, PER_DOUBLING } from '../histogram.js';
 import type { Buckets, Cell } from './buckets.js';
 import { addCell, halved } from './buckets.js';
 import type { Bar, Bars, Cells, Durations, Series, Stretch } from './data.js';
-import { bucketStart, type Histogram, PER_DOUBLING } from './histogram.js';
 import { LIMITS } from './limits.js';
 
 /** A pause is left out of the charts when it is longer than this, and than a tenth of the time in which jobs ran. */

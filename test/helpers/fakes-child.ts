@@ -114,6 +114,7 @@ export function runnerOf<Job = number>(functions: Functions<Job>, options: World
     timeout: undefined,
     maxMemory: undefined,
     rss: () => 0,
+    peakRss: () => 0,
     abandons: false,
     ...options,
     clock,

@@ -18,6 +18,7 @@ const PRINTED: readonly (readonly (string | RegExp)[])[] = [
   ['0 30', '1 10', '2 20'],
   ['again 2', 'failed 3 E_NEVER', '{ completed: 2, failed: 1 }'],
   ['ran a.log', 'ran b.log', 'ran new.log', /^2 skipped \[/, "  Map(1) { 'new.log' => 7 },"],
+  ['4 true true true'],
   ['[ 2, 3, 4 ]'],
 ];
 

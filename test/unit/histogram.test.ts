@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Histogram } from '../../src/report/histogram.js';
+import { Histogram } from '../../src/histogram.js';
 
 function histogramOf(values: readonly number[]): Histogram {
   const histogram = new Histogram();
