@@ -30,3 +30,9 @@ export function join(parcels: readonly Parcel[]): Parcel | undefined {
   const isRow = indices.every((index, at) => index === first.first + at);
   return isRow ? { first: first.first, jobs } : { first: indices[0] ?? first.first, jobs, indices };
 }
+
+/** Positions of a chunk that no earlier manager had recorded. */
+export function mine({ parcel, foreign }: Chunk): number[] {
+  const all = parcel.jobs.map((_, at) => at);
+  return foreign === undefined ? all : all.filter((at) => !foreign.has(at));
+}

@@ -1,0 +1,123 @@
+import type { Clock } from '../clock.js';
+import type { SpawnChild } from '../manager/child.js';
+import { Pool } from '../manager/pool.js';
+import { Scheduler } from '../manager/scheduler.js';
+import type { Settlement } from '../manager/tally.js';
+import { ChunkSource } from './chunk-source.js';
+import type { ChunkJobs } from './envelope.js';
+
+/** A pool of a machine and its scheduler, for jobs with one time limit: kept from chunk to chunk, ended with the last. */
+
+/** What a session is made of. */
+export interface SessionSetup {
+  readonly clock: Clock;
+  readonly spawn: SpawnChild;
+  readonly timeout: number | undefined;
+  readonly workers: number;
+  readonly concurrency: number;
+  readonly startupTimeout: number;
+  readonly shutdownTimeout: number;
+  readonly maxJobsPerWorker: number | undefined;
+}
+
+/** What a session asks and tells its machine. */
+export interface SessionEvents {
+  /** Attempts that a job had before it came here. */
+  attemptsBefore(index: number): number;
+  /** @param threw whether the job itself threw or timed out, so that another try may end otherwise */
+  settled(settlements: readonly Settlement[], threw: (error: unknown) => boolean): void;
+  progress(index: number, data: unknown): void;
+  /** The module can't be loaded, or the workers don't start. */
+  failed(error: Error): void;
+  ready(about: { id: number; pid: number }): void;
+  exit(about: {
+    id: number | undefined;
+    pid: number;
+    code: number | null;
+    signal: string | null;
+    reason: string;
+  }): void;
+  over(): void;
+}
+
+export class Session {
+  readonly timeout: number | undefined;
+  /** Resolves when nothing of it is left. */
+  readonly over: Promise<void>;
+  private readonly source = new ChunkSource();
+  private readonly pool: Pool;
+  private readonly scheduler: Scheduler;
+  private readonly threw = new WeakSet<object>();
+
+  constructor(setup: SessionSetup, events: SessionEvents) {
+    const { clock, workers, concurrency, startupTimeout, shutdownTimeout, maxJobsPerWorker } = setup;
+    const { spawn, timeout } = setup;
+    const { source } = this;
+    this.timeout = timeout;
+    let end: () => void = () => {};
+    this.over = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    this.pool = new Pool(
+      { size: workers, spawn, limits: { startupTimeout, shutdownTimeout, timeout, concurrency }, clock },
+      {
+        ready: ({ id = 0, pid = 0 }) => {
+          events.ready({ id, pid });
+          this.scheduler.step();
+        },
+        results: (...args) => this.scheduler.results(...args),
+        progress: (...args) => this.scheduler.progress(...args),
+        gone: (worker) => this.scheduler.gone(worker),
+        exited: ({ id, pid = 0, exit }, reason) =>
+          events.exit({ id, pid, code: exit?.code ?? null, signal: exit?.signal ?? null, reason }),
+        hopeless: (error) => events.failed(error),
+        misspecified: (error) => events.failed(error),
+        mayFork: () => this.scheduler.step(),
+      },
+    );
+    this.scheduler = new Scheduler(
+      { source, pool: this.pool, clock, admit: undefined },
+      {
+        workers,
+        concurrency,
+        batchSize: 'auto',
+        timeout,
+        maxJobsPerWorker,
+        ordered: false,
+        crashRetries: 0,
+        // Whether it is tried again is decided where the run is. `when` is asked for what a job threw, and for nothing else.
+        retries: { limit: 1, delay: () => 0, when: (error) => this.noteThrown(error) },
+        before: (index) => events.attemptsBefore(index),
+      },
+      {
+        settled: (settlements) => events.settled(settlements, (error) => this.threw.has(error as object)),
+        retry: () => {},
+        progress: ({ index, data }) => events.progress(index, data),
+        crashed: () => {},
+        over: () => {
+          events.over();
+          end();
+        },
+      },
+    );
+  }
+
+  run(jobs: ChunkJobs): void {
+    this.source.push(jobs);
+    this.scheduler.poke();
+  }
+
+  halt(reason: 'stopped' | 'aborted'): void {
+    this.scheduler.halt(reason);
+  }
+
+  /** SIGKILLs every worker: the process is about to end. */
+  destroy(): void {
+    for (const worker of this.pool.workers) worker.destroy();
+  }
+
+  private noteThrown(error: unknown): boolean {
+    if (typeof error === 'object' && error !== null) this.threw.add(error);
+    return false;
+  }
+}

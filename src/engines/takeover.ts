@@ -1,0 +1,70 @@
+import type { Admit, Queue } from '../manager/queue.js';
+import type { OrderWindow } from '../manager/window.js';
+import type { Claim, Dropped } from './adoption.js';
+import { Adoption } from './adoption.js';
+import type { Leftover } from './backend.js';
+import type { Book } from './book.js';
+import { toJson } from './json-values.js';
+
+/** What an earlier manager of the same journal left in the queue, taken over job by job while the list is pulled. */
+
+/** What it works with. */
+export interface TakeoverSetup {
+  readonly leftovers: readonly Leftover[];
+  readonly secret: string | undefined;
+  readonly window: OrderWindow | undefined;
+  readonly book: Book;
+  readonly queue: () => Queue;
+  /** Which jobs the journal lets run. */
+  readonly admit: Admit | undefined;
+  readonly remove: (id: string) => void;
+  /** A chunk is ours now, and may have finished long ago. */
+  readonly look: (id: string) => void;
+}
+
+export class Takeover {
+  private readonly adoption: Adoption;
+
+  constructor(private readonly setup: TakeoverSetup) {
+    this.adoption = new Adoption(setup.leftovers, setup.secret);
+    for (const { id } of this.adoption.takeUnusable()) setup.remove(id);
+  }
+
+  /** Whether a job of the list has to be sent: it is not recorded, and in no chunk that is there already. */
+  admit(index: number, job: unknown): boolean {
+    const { admit, window } = this.setup;
+    const runs = admit?.(index, job) ?? true;
+    if (!runs) {
+      window?.settled(index);
+      if (!this.adoption.isEmpty) this.follow(this.adoption.recorded(index));
+      return false;
+    }
+    if (this.adoption.isEmpty) return true;
+    const json = job === undefined ? undefined : toJson(job, `job ${index}`);
+    if (json instanceof Error) return true;
+    const claim = this.adoption.claim(index, json, job);
+    this.follow(claim);
+    return !claim.claimed;
+  }
+
+  /** The list has ended: what was not met by now is of another one. */
+  listEnded(): void {
+    if (!this.adoption.isEmpty) this.drop(this.adoption.end());
+  }
+
+  private follow({ adopted, dropped }: Claim): void {
+    if (dropped !== undefined) this.drop([dropped]);
+    if (adopted === undefined) return;
+    this.setup.book.add(adopted);
+    this.setup.look(adopted.id);
+  }
+
+  private drop(leftovers: readonly Dropped[]): void {
+    for (const { id, jobs } of leftovers) {
+      this.setup.remove(id);
+      for (const { index, job } of jobs) {
+        this.setup.queue().giveBack({ first: index, jobs: [job], indices: [index] });
+      }
+    }
+  }
+}
