@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expected } from '../option-checks.js';
 import { NAME } from './limits.js';
@@ -50,7 +51,7 @@ export function randomName(letter: string): string {
 /** The same run again, whoever starts it: what its journal is. */
 export function runOf(journal: string | undefined): string {
   if (journal === undefined) return randomName('r');
-  return `j${hash(`${hostname()}\n${journal}`)}`;
+  return `j${hash(`${hostname()}\n${resolve(journal)}`)}`;
 }
 
 /** Hash of the file of a module, by path or `file:` URL: both sides must have the same one. */

@@ -1,8 +1,9 @@
+import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { connectionFromEnv, redact, secretsOf, withoutSecrets } from '../../src/engines/connection.js';
 import { readEnvelope, writeEnvelope } from '../../src/engines/envelope.js';
 import { fromJson, toJson } from '../../src/engines/json-values.js';
-import { checkName, namesOf } from '../../src/engines/names.js';
+import { checkName, namesOf, runOf } from '../../src/engines/names.js';
 import { readOutcome, writeOutcome } from '../../src/engines/outcome.js';
 import { pack } from '../../src/engines/packing.js';
 import { errorFromJson, errorToJson } from '../../src/engines/wire-errors.js';
@@ -195,5 +196,11 @@ describe('names', () => {
     const { queue, lease, machines, cancelled } = namesOf('tf', 'november');
     expect(queue).toBe('november-v1');
     for (const key of [lease, machines, cancelled]) expect(key.startsWith('tf:november-v1:')).toBe(true);
+  });
+
+  it('of a run are those of its journal, wherever its path is given from', () => {
+    expect(runOf('run.jsonl')).toBe(runOf(resolve('run.jsonl')));
+    expect(runOf('run.jsonl')).not.toBe(runOf(resolve('elsewhere', 'run.jsonl')));
+    expect(runOf(undefined)).not.toBe(runOf(undefined));
   });
 });
