@@ -88,7 +88,7 @@ class FileJournal implements Journal {
   }
 
   check(jobs: readonly unknown[]): void {
-    this.#jobs.check(jobs);
+    this.#jobs.check(jobs, this.#read);
   }
 
   recall(index: number, job: unknown): { readonly result: unknown } | undefined {

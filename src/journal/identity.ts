@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { JournalError } from '../errors.js';
 import type { Fields, Naming } from './format.js';
 import { jobHash, jobHashes } from './hash.js';
@@ -19,8 +20,13 @@ export interface JobIndex {
    * @throws TypeError if the line does not say which job it is about
    */
   load(fields: Fields, offset: number): void;
-  /** Looks through the whole list. @throws JournalError as `Journal.check` does */
-  check(jobs: readonly unknown[]): void;
+  /**
+   * Looks through the whole list.
+   *
+   * @param read gives the fields of the line at an offset
+   * @throws JournalError as `Journal.check` does
+   */
+  check(jobs: readonly unknown[], read: (offset: number) => Fields): void;
   /**
    * The recorded line of a job that completed; undefined for one that has to run.
    *
@@ -58,6 +64,8 @@ export class PositionedJobs implements JobIndex {
   /** Of a job's completed line, or minus that of its last failed one. */
   readonly #offsets = new PositionOffsets();
   #completed = 0;
+  /** Positions below this may have a line. */
+  #end = 0;
 
   constructor(path: string) {
     this.#path = path;
@@ -71,6 +79,7 @@ export class PositionedJobs implements JobIndex {
     const { type, index, hash } = fields;
     if (!isIndex(index)) throw new TypeError('its index is not a position');
     if (typeof hash !== 'string') throw new TypeError('its hash is not a string');
+    this.#end = Math.max(this.#end, index + 1);
     const isNew = this.#offsets.get(index) <= 0;
     if (type === 'completed') {
       if (isNew) this.#completed++;
@@ -80,15 +89,29 @@ export class PositionedJobs implements JobIndex {
     }
   }
 
-  /** Any list will do: whether it is the recorded one, the hash of each job tells in its turn. */
-  check(): void {}
+  /**
+   * Recorded jobs behind the first that has to run: those before it are recalled before anything runs. Else jobs of
+   * another list could run, and be recorded, until the first difference is met.
+   */
+  check(jobs: readonly unknown[], read: (offset: number) => Fields): void {
+    const end = Math.min(jobs.length, this.#end);
+    let index = 0;
+    while (index < end && this.#offsets.get(index) > 0) index++;
+    for (; index < end; index++) this.#lineOf(index, jobs[index], read);
+  }
 
   recall(index: number, job: unknown, read: (offset: number) => Fields): Fields | undefined {
+    const fields = this.#lineOf(index, job, read);
+    return this.#offsets.get(index) > 0 ? fields : undefined;
+  }
+
+  /** The last line about the job at this position, which has to be this one. */
+  #lineOf(index: number, job: unknown, read: (offset: number) => Fields): Fields | undefined {
     const offset = this.#offsets.get(index);
     if (offset === 0) return undefined;
     const fields = read(Math.abs(offset));
     if (fields.hash !== jobHash(job)) throw this.#changed(index);
-    return offset > 0 ? fields : undefined;
+    return fields;
   }
 
   identify(jobs: readonly IndexedJob[]): string[] {
@@ -187,9 +210,17 @@ export class KeyedJobs implements JobIndex {
       );
     }
     if (typeof key === 'string' && key !== '') return key;
-    const got = key === '' ? 'an empty one' : `${key === null ? 'null' : typeof key}`;
+    // What it may reject with is no news beside this error.
+    if (types.isPromise(key)) key.catch(() => {});
+    const got = nameOf(key);
     throw new JournalError(`Expected \`key\` to return a non-empty string for job ${index}, got ${got}`);
   }
+}
+
+function nameOf(value: unknown): string {
+  if (types.isPromise(value)) return 'a Promise: it can not be asynchronous';
+  if (value === '') return 'an empty one';
+  return value === null ? 'null' : typeof value;
 }
 
 function isIndex(value: unknown): value is number {

@@ -68,7 +68,7 @@ export interface Journal {
   /**
    * Looks through a list that is known as a whole, before any of it is handed out.
    *
-   * @throws JournalError if two of its jobs have the same key, or `recall` would throw for the key of one
+   * @throws JournalError if two of its jobs have the same key, or `recall` would throw for one of its jobs
    */
   check(jobs: readonly unknown[]): void;
 

@@ -133,6 +133,16 @@ describe('a journal without a key', () => {
     );
   });
 
+  test('refuses an array that differs behind a job that has to run, before any has run', () => {
+    journals.open().record([completed(0, 'a', 1), completed(2, 'c', 3), failed(3, 'd', new Error('no'))]);
+    const again = journals.reopen();
+    const refused = (index: number) =>
+      expect.objectContaining({ code: 'ERR_JOURNAL', message: expect.stringContaining(`job ${index} `) });
+    expect(() => again.check(['a', 'b', 'b and a half', 'c'])).toThrow(refused(2));
+    expect(() => again.check(['a', 'b', 'c', 'other'])).toThrow(refused(3));
+    for (const list of [['a', 'b', 'c', 'd', 'e'], ['a', 'other'], ['a'], []]) again.check(list);
+  });
+
   test('serves a list that has grown, and one that has become shorter', () => {
     journals.open().record([completed(0, 'a', 1), completed(1, 'b', 2)]);
     const shorter = journals.reopen();
@@ -254,6 +264,11 @@ describe('a journal with a key', () => {
         message: `Expected \`key\` to return a non-empty string for job 4, got ${got}`,
       }),
     );
+  });
+
+  test('refuses a key that is a promise, whatever becomes of that', () => {
+    const journal = journals.open({ key: () => Promise.reject(new Error('later')) as never });
+    expect(() => journal.recall(4, 'a')).toThrow(/for job 4, got a Promise: it can not be asynchronous/);
   });
 
   test('reports what `key` threw', () => {
