@@ -1,8 +1,12 @@
+import type { Stats } from 'node:fs';
 import { constants } from 'node:fs';
 import { dirname } from 'node:path';
 import { JournalError } from '../errors.js';
 import type { JournalIo } from './io.js';
-import { ioError } from './io.js';
+import { codeOf, ioError } from './io.js';
+
+/** How often it is looked whether the file is where a next run will look for it. */
+const LOOK_MS = 1000;
 
 /**
  * The end of the file, where lines are appended.
@@ -12,6 +16,8 @@ import { ioError } from './io.js';
  *
  * What `append` has written is in the system's cache: it survives the death of this process, SIGKILL included. Forcing it
  * onto the disk is for the death of the machine.
+ *
+ * Lines that a next run would not find are not written: somebody may have deleted, moved or emptied the file.
  */
 export class JournalFile {
   readonly fd: number;
@@ -27,11 +33,13 @@ export class JournalFile {
   #timer: NodeJS.Timeout | undefined;
   /** What an fsync in the background failed with, for the next call to report. */
   #failure: Error | undefined;
+  /** When the file was last seen where it belongs, in the milliseconds of `performance.now`. */
+  #seenAt = Number.NEGATIVE_INFINITY;
 
   /**
    * Opens the file for reading and appending, and creates it where there is none.
    *
-   * @throws JournalError if it can't be opened, or is not a regular file
+   * @throws JournalError if it can't be opened, is not a regular file, or has several names
    */
   constructor(path: string, fsync: number | boolean, io: JournalIo) {
     this.#path = path;
@@ -44,7 +52,7 @@ export class JournalFile {
   startAt(end: number): void {
     this.#end = end;
     try {
-      if (this.#io.fstatSync(this.fd).size > end) this.#io.ftruncateSync(this.fd, end);
+      if (this.#io.fstatSync(this.fd).size > end) this.#cutOff();
     } catch (error) {
       throw ioError(`cut the torn last line off the journal ${this.#path}`, error);
     }
@@ -58,6 +66,7 @@ export class JournalFile {
   append(bytes: Uint8Array): void {
     if (this.#isClosed) throw new JournalError(`The journal ${this.#path} is closed.`);
     this.#throwFailure();
+    this.#look();
     try {
       if (this.#isRagged) this.#cutOff();
       this.#writeAll(bytes);
@@ -72,7 +81,8 @@ export class JournalFile {
   /** Forces everything onto the disk, unless `fsync` is false. */
   sync(): void {
     if (this.#isClosed) return;
-    if (this.#fsync !== false && this.#isUnsynced) this.#sync();
+    // One that is under way in the background has covered nothing before it has ended.
+    if (this.#fsync !== false && (this.#isUnsynced || this.#isSyncing)) this.#sync();
     this.#throwFailure();
   }
 
@@ -105,16 +115,37 @@ export class JournalFile {
 
   #open(): number {
     let fd: number | undefined;
+    let reason: string | undefined;
     try {
       fd = this.#io.openSync(this.#path, 'a+', 0o666);
-      if (this.#io.fstatSync(fd).isFile()) return fd;
+      reason = whyNot(this.#io.fstatSync(fd));
     } catch (error) {
       throw ioError(`open the journal ${this.#path}`, error);
     }
+    if (reason === undefined) return fd;
     this.#io.closeSync(fd);
-    throw new JournalError(
-      `The journal ${this.#path} must be a regular file, not a device, a pipe or a socket.`,
-    );
+    throw new JournalError(`The journal ${this.#path} ${reason}`);
+  }
+
+  /** Now and then, since it costs a call. */
+  #look(): void {
+    const now = performance.now();
+    if (now - this.#seenAt < LOOK_MS) return;
+    if (this.#sizeAtPath() < this.#end) {
+      throw new JournalError(
+        `The journal ${this.#path} is not where it was: it was deleted, moved or emptied during the run, and what ` +
+          'settles now would not be found by a next one. Put it back before you start again, or what it held runs once more.',
+      );
+    }
+    this.#seenAt = now;
+  }
+
+  #sizeAtPath(): number {
+    try {
+      return this.#io.statSync(this.#path, { throwIfNoEntry: false })?.size ?? -1;
+    } catch (error) {
+      throw ioError(`find the journal ${this.#path} again`, error);
+    }
   }
 
   #writeAll(bytes: Uint8Array): void {
@@ -139,8 +170,25 @@ export class JournalFile {
   }
 
   #cutOff(): void {
-    this.#io.ftruncateSync(this.fd, this.#end);
+    try {
+      this.#io.ftruncateSync(this.fd, this.#end);
+    } catch (error) {
+      if (codeOf(error) !== 'EPERM') throw error;
+      this.#cutOffByPath();
+    }
     this.#isRagged = false;
+  }
+
+  /** On Windows who may only append may not cut off (nodejs/node#3177). */
+  #cutOffByPath(): void {
+    const fd = this.#io.openSync(this.#path, 'r+');
+    try {
+      // Nobody else's file that has come to be there.
+      if (this.#io.fstatSync(fd).size === this.#io.fstatSync(this.fd).size)
+        this.#io.ftruncateSync(fd, this.#end);
+    } finally {
+      this.#io.closeSync(fd);
+    }
   }
 
   #sync(): void {
@@ -175,4 +223,14 @@ export class JournalFile {
     this.#failure = undefined;
     if (failure !== undefined) throw ioError(`force the journal ${this.#path} onto the disk`, failure);
   }
+}
+
+/** Why a file can't be a journal; undefined if it can. */
+function whyNot(file: Stats): string | undefined {
+  if (!file.isFile()) return 'must be a regular file, not a device, a pipe or a socket.';
+  if (file.nlink <= 1) return undefined;
+  return (
+    `has ${file.nlink} names (hard links): a run that knows it by another one could not be seen, and both would write it. ` +
+    'Copy it and put the copy in its place, or choose another path.'
+  );
 }

@@ -5,6 +5,7 @@ import { JournalError } from '../errors.js';
 export type JournalIo = Pick<
   typeof fs,
   | 'openSync'
+  | 'statSync'
   | 'fstatSync'
   | 'readSync'
   | 'writeSync'

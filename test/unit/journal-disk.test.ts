@@ -1,11 +1,25 @@
-import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { JournalIo } from '../../src/journal/io.js';
 import { nodeIo } from '../../src/journal/io.js';
 import { completed, run, useJournals } from '../helpers/journal.js';
 
 const journals = useJournals();
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
 
 function systemError(code: string): NodeJS.ErrnoException {
   return Object.assign(new Error(`${code}: as the test wants it`), { code });
@@ -137,7 +151,104 @@ describe('a write', () => {
   });
 });
 
+describe('a journal that is taken away during the run', () => {
+  const WAYS: readonly (readonly [string, (path: string) => void])[] = [
+    ['deleted', (path) => rmSync(path)],
+    ['moved', (path) => renameSync(path, `${path}.1`)],
+    ['emptied', (path) => truncateSync(path)],
+    [
+      'deleted and begun anew',
+      (path) => {
+        rmSync(path);
+        writeFileSync(path, '');
+      },
+    ],
+  ];
+
+  test.each(WAYS)('is missed within a second when it was %s, and nothing more is written', (_, take) => {
+    let now = 0;
+    vi.spyOn(performance, 'now').mockImplementation(() => now);
+    const journal = journals.open();
+    run(journal, 0, 'a', 'A');
+    take(journals.path());
+    const left = existsSync(journals.path()) ? journals.text() : undefined;
+    for (const later of [1000, 1]) {
+      now += later;
+      expect(() => run(journal, 1, 'b', 'B')).toThrow(
+        expect.objectContaining({
+          code: 'ERR_JOURNAL',
+          message: expect.stringMatching(/deleted, moved or emptied during the run.*Put it back/),
+        }),
+      );
+    }
+    expect(existsSync(journals.path()) ? journals.text() : undefined).toBe(left);
+  });
+
+  test('and put back is written again', () => {
+    let now = 0;
+    vi.spyOn(performance, 'now').mockImplementation(() => now);
+    const journal = journals.open();
+    run(journal, 0, 'a', 'A');
+    renameSync(journals.path(), `${journals.path()}.1`);
+    now += 1000;
+    expect(() => run(journal, 1, 'b', 'B')).toThrow(/moved/);
+    renameSync(`${journals.path()}.1`, journals.path());
+    run(journal, 1, 'b', 'B');
+    const again = journals.reopen();
+    expect([again.recall(0, 'a'), again.recall(1, 'b')]).toEqual([{ result: 'A' }, { result: 'B' }]);
+  });
+
+  test('can not be looked for where its folder is closed to us, which is said', () => {
+    const statSync = () => {
+      throw systemError('EACCES');
+    };
+    expect(() => journals.open({}, { ...nodeIo, statSync: statSync as never })).toThrow(
+      /Can not find the journal .* again: EACCES/,
+    );
+  });
+});
+
 describe('opening', () => {
+  test('a file that has a second name is refused by either, and left as it is', () => {
+    run(journals.open(), 0, 'a', 'A');
+    journals.reopen().close();
+    const before = journals.text();
+    const other = join(journals.folder(), 'other.jsonl');
+    linkSync(journals.path(), other);
+    for (const path of [journals.path(), other]) {
+      expect(() => journals.open({ path })).toThrow(
+        expect.objectContaining({
+          code: 'ERR_JOURNAL',
+          message: expect.stringMatching(/has 2 names \(hard links\).*Copy it/),
+        }),
+      );
+    }
+    expect(journals.text()).toBe(before);
+    rmSync(other);
+    expect(journals.open().recall(0, 'a')).toEqual({ result: 'A' });
+  });
+
+  test('a file with a torn line drops it also where who may append may not cut off, as on Windows', () => {
+    run(journals.open(), 0, 'a', 'A');
+    journals.reopen().close();
+    const whole = journals.text();
+    appendFileSync(journals.path(), '{"torn');
+    const appending = new Set<number>();
+    const openSync = (path: string, flags: string, mode?: number) => {
+      const fd = nodeIo.openSync(path, flags, mode);
+      if (flags === 'a+') appending.add(fd);
+      else appending.delete(fd);
+      return fd;
+    };
+    const ftruncateSync = (fd: number, length: number) => {
+      if (appending.has(fd)) throw systemError('EPERM');
+      nodeIo.ftruncateSync(fd, length);
+    };
+    const io = { ...nodeIo, openSync, ftruncateSync } as JournalIo;
+    expect(journals.open({}, io).recall(0, 'a')).toEqual({ result: 'A' });
+    expect(journals.text()).toBe(whole);
+  });
+
   test('a folder says that it is one', () => {
     expect(() => journals.open({ path: journals.folder() })).toThrow(
       expect.objectContaining({
@@ -249,6 +360,17 @@ describe('fsync', () => {
     run(journal, 1, 'b', 'B');
     journal.close();
     expect([disk.foreground - opened, disk.background]).toEqual([1, 2]);
+  });
+
+  test('that is under way when all has to be on the disk is not relied on', async () => {
+    const disk = new NotingDisk();
+    const asked = disk.nextBackground();
+    const journal = journals.open({ fsync: 1 }, disk.io);
+    const opened = disk.foreground;
+    const end = await asked;
+    journal.sync();
+    expect(disk.foreground - opened).toBe(1);
+    end();
   });
 
   test('that is under way at the end keeps the file open until it is done', async () => {
