@@ -72,9 +72,13 @@ export function damagedHeader(path: string, reason: string): JournalError {
 /** For any other line that can't be read, unless it is the last one. */
 export function damagedLine(path: string, line: number, cause: unknown): JournalError {
   const reason = cause instanceof Error ? cause.message : String(cause);
+  // The line is whole, and what is in it is of another version of Node: so others are likely to be as well.
+  const origin =
+    cause instanceof JournalError
+      ? 'Start again with the version that wrote it, or delete that line'
+      : 'A crash damages the last line alone, so this happened later. Delete that line and start again';
   return new JournalError(
-    `Line ${line} of the journal ${path} can not be read: ${reason}. A crash damages the last line alone, so this ` +
-      'happened later. Delete that line and start again: its job runs once more, all others stay recorded.',
+    `Line ${line} of the journal ${path} can not be read: ${reason}. ${origin}: its job runs once more, all others stay recorded.`,
     { line, cause },
   );
 }

@@ -1,3 +1,4 @@
+import { constants } from 'node:buffer';
 import { JournalError } from '../errors.js';
 import { exactJson } from '../plain-copy.js';
 import { deserialize, serialize } from '../serializer.js';
@@ -7,13 +8,25 @@ import { deserialize, serialize } from '../serializer.js';
  * base64) where it does not, and no field at all for undefined, which is what most functions return.
  */
 
+/** Bytes. A line is read as one string, which holds no more, and there is more in it than the value. */
+const MAX_FIELD = constants.MAX_STRING_LENGTH - 2 ** 20;
+
 /**
  * The field of a value, with a comma in front; `''` for undefined.
  *
- * @throws what v8 throws for a value that can't be serialised, RangeError for one whose text no string can hold
+ * @param maxBytes for tests
+ * @throws what v8 throws for a value that can't be serialised, RangeError for one whose line could not be read back
  */
-export function valueField(name: 'result' | 'error', value: unknown): string {
+export function valueField(name: 'result' | 'error', value: unknown, maxBytes = MAX_FIELD): string {
   if (value === undefined) return '';
+  const field = fieldText(name, value);
+  if (field.length > maxBytes / 3 && Buffer.byteLength(field) > maxBytes) {
+    throw new RangeError(`its ${name} takes ${Buffer.byteLength(field)} bytes, more than a line can have`);
+  }
+  return field;
+}
+
+function fieldText(name: string, value: unknown): string {
   const json = jsonText(value);
   if (json !== undefined) return `,"${name}":${json}`;
   return `,"${name}V8":"${serialize(value).toString('base64')}"`;

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { canonicalText, jobHash } from '../../src/journal/hash.js';
+import { valueField } from '../../src/journal/values.js';
 import { completed, run, useJournals } from '../helpers/journal.js';
 
 const journals = useJournals();
@@ -62,6 +63,12 @@ describe('a result comes back exactly as it was', () => {
     expect(result).toEqual(views);
     expect(result.map((view) => view.constructor)).toEqual(views.map((view) => view.constructor));
     expect(result.map((view) => view.buffer.byteLength)).toEqual([3, 16, 3, 8]);
+  });
+
+  test('or is refused where its line would be too long to be read', () => {
+    const field = (length: number) => valueField('result', 'é'.repeat(length), 100);
+    expect(Buffer.byteLength(field(44))).toBe(100);
+    expect(() => field(45)).toThrow(new RangeError('its result takes 102 bytes, more than a line can have'));
   });
 
   test('an undefined result takes no room in its line', () => {
