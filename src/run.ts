@@ -270,8 +270,10 @@ export class Run {
       this.events.skipped(index);
     } catch (error) {
       if ((error as { duplicate?: unknown }).duplicate === true) {
-        const { clock } = this;
-        this.conclude([{ index, job, id: 0, attempts: 0, error, startedAt: clock.epoch(), duration: 0 }]);
+        const startedAt = this.clock.epoch();
+        const refused = [{ index, job, id: 0, attempts: 0, error, startedAt, duration: 0 }];
+        publishJobs(this.setup.module.id, refused);
+        this.conclude(refused);
       } else this.fail(error);
     }
     return false;

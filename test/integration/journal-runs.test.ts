@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { readFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from 'vitest';
@@ -141,6 +142,19 @@ describe.each(LISTS)('a journal of a list that is %s', (_, listOf) => {
     expect(indices.length).toBeGreaterThan(0);
   });
 
+  it('that was left in a loop goes on, and yields no job twice', async () => {
+    const jobs = () => listOf(numbers(50));
+    const first: number[] = [];
+    for await (const { index } of runs.factory({ jobs, options: { batchSize: 1 } })) {
+      first.push(index);
+      if (first.length === 3) break;
+    }
+    const recorded = runs.lines().length;
+    const { skipped, indices } = await iterated(jobs, {});
+    expect([skipped, indices.length]).toEqual([recorded, 50 - recorded]);
+    expect(indices.filter((index) => first.includes(index))).toEqual([]);
+  });
+
   it('yields in order what is run, as it comes, although others were skipped', async () => {
     const skipping = numbers(20).filter((n) => n % 4 !== 1);
     await runs.live({ jobs: () => skipping, options: { key: byValue } });
@@ -208,6 +222,21 @@ describe('two jobs with one key', () => {
       expect(life.summary?.failures[0]?.error).toMatchObject({ code: 'ERR_JOURNAL' });
       expect(runs.lines()).toHaveLength(4);
     }
+  });
+
+  it('in a lazy list are told of on the diagnostics channel, as all failures are', async () => {
+    const told: unknown[] = [];
+    const note = (message: unknown): void => {
+      const { index, error } = message as { index: number; error?: { code: string } };
+      told.push([index, error?.code]);
+    };
+    subscribe('threadfactory:job', note);
+    await runs.live({ jobs: () => lazily(['a', 'a']), options: { key: byValue } });
+    unsubscribe('threadfactory:job', note);
+    expect(told.sort()).toEqual([
+      [0, undefined],
+      [1, 'ERR_JOURNAL'],
+    ]);
   });
 
   it('in a lazy list count for bail', async () => {
