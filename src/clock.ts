@@ -7,6 +7,9 @@ const { setTimeout: setTimer, clearTimeout: clearTimer, setImmediate: setSoon } 
 const monotonic = globalThis.performance.now.bind(globalThis.performance);
 const epoch = Date.now;
 
+/** The longest a timer can wait, in milliseconds: Node makes one of more than that end at once, with a warning. */
+const LONGEST_WAIT = 2 ** 31 - 1;
+
 /** A timer that was set and can be cleared. */
 export type Timer = ReturnType<typeof setTimeout>;
 
@@ -16,7 +19,7 @@ export interface Clock {
   now(): number;
   /** Milliseconds since 1970. */
   epoch(): number;
-  /** Calls back once after so many milliseconds. */
+  /** Calls back once after so many milliseconds, or after 24.8 days where that is less. */
   after(ms: number, callback: () => void): Timer;
   clear(timer: Timer | undefined): void;
   /** Calls back after what has arrived by now was handled. */
@@ -27,7 +30,7 @@ export interface Clock {
 export const systemClock: Clock = {
   now: monotonic,
   epoch,
-  after: (ms, callback) => setTimer(callback, ms),
+  after: (ms, callback) => setTimer(callback, Math.min(ms, LONGEST_WAIT)),
   clear: (timer) => clearTimer(timer),
   soon: (callback) => {
     setSoon(callback);
