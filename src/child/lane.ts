@@ -13,6 +13,8 @@ export interface LaneHost {
   readonly batches: OpenBatches;
   /** Milliseconds an attempt may take. */
   readonly timeout: number | undefined;
+  /** Whether other lanes run beside this one. */
+  readonly isShared: boolean;
   /** Calls `workerProcess`. */
   process(job: unknown, context: Context): unknown;
   contextOf(batch: OpenBatch, position: number): Context;
@@ -44,10 +46,12 @@ export class Lane {
       let value: unknown;
       let failed: FailedAttempt | undefined;
       let isLong = false;
+      let hasWaited = false;
       try {
         value = host.process(batch.jobAt(position), context);
         if (isThenable(value)) {
           isLong = true;
+          hasWaited = true;
           // The tiny ones before it were timed together: their group ends here.
           watch.split(batch.report);
           value = await host.settled(value, context, watch.now);
@@ -58,6 +62,9 @@ export class Lane {
       }
       Context.end(context);
       watch.lap(batch.report, isLong);
+      if (failed?.kind !== 'timeout' && this.isOverTime(hasWaited)) {
+        failed = failure(position, new OverTime(timeoutError(host.timeout ?? 0)));
+      }
       this.note(batch, position, value, failed);
       if (batch.hasNext && (watch.isBehind || !batches.isReportDue(watch.now))) continue;
       watch.split(batch.report);
@@ -69,13 +76,18 @@ export class Lane {
     host.laneEnded(this);
   }
 
-  /** Notes how an attempt ended. One that took too long has timed out, whether it could be told so or not. */
   private note(batch: OpenBatch, position: number, value: unknown, failed: FailedAttempt | undefined): void {
-    const { timeout } = this.host;
-    const isLate = timeout !== undefined && this.watch.lastMs > timeout && failed?.kind !== 'timeout';
-    const failedAs = isLate ? failure(position, new OverTime(timeoutError(timeout))) : failed;
     batch.running -= 1;
-    batch.report.add(position, failedAs === undefined ? value : undefined, failedAs);
+    batch.report.add(position, failed === undefined ? value : undefined, failed);
+  }
+
+  /**
+   * Whether an attempt took too long, be it that it could be told so or not. One that waited beside others could: what
+   * they did at a stretch meanwhile is in its time as well.
+   */
+  private isOverTime(hasWaited: boolean): boolean {
+    const { timeout, isShared } = this.host;
+    return timeout !== undefined && this.watch.lastMs > timeout && !(hasWaited && isShared);
   }
 }
 

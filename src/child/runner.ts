@@ -43,6 +43,7 @@ export class Runner implements ContextHost, LaneHost {
   local: unknown;
   readonly process: (job: unknown, context: Context) => unknown;
   readonly timeout: number | undefined;
+  readonly isShared: boolean;
   readonly batches: OpenBatches;
   readonly machine: string | undefined;
 
@@ -63,6 +64,7 @@ export class Runner implements ContextHost, LaneHost {
     this.machine = options.machine;
     this.process = functions.workerProcess as Runner['process'];
     this.timeout = options.timeout;
+    this.isShared = options.concurrency > 1;
     this.batches = new OpenBatches(port, options);
   }
 
@@ -164,11 +166,12 @@ export class Runner implements ContextHost, LaneHost {
   /** Waits for an asynchronous job; meanwhile what is buffered is sent and its time is watched. */
   async settled(value: PromiseLike<unknown>, context: Context, startedAt: number): Promise<unknown> {
     const { timeout, clock, abandons } = this.options;
+    const { isShared } = this;
     this.batches.flushSoon();
     this.waiting.add(context);
     try {
       if (timeout === undefined) return await value;
-      return await inTime(value, context, startedAt, { timeout, clock, abandons });
+      return await inTime(value, context, startedAt, { timeout, clock, abandons, isShared });
     } finally {
       this.waiting.delete(context);
     }

@@ -25,6 +25,8 @@ export interface TimeLimit {
   readonly clock: Clock;
   /** Whether an attempt that does not end a second later is left behind, because nobody can kill it. */
   readonly abandons: boolean;
+  /** Whether other jobs run beside it: what they do at a stretch is not its time. */
+  readonly isShared: boolean;
 }
 
 /**
@@ -36,18 +38,26 @@ export async function inTime(
   value: PromiseLike<unknown>,
   context: Context,
   startedAt: number,
-  { timeout, clock, abandons }: TimeLimit,
+  { timeout, clock, abandons, isShared }: TimeLimit,
 ): Promise<unknown> {
   const overTime = new OverTime(timeoutError(timeout));
-  let isLate = false;
+  // What it did at a stretch, before it first waited, is its own for certain.
+  let isLate = clock.now() - startedAt > timeout;
+  let hasEnded = false;
   let abandon: (() => void) | undefined;
   const abandoned = new Promise<void>((resolve) => {
     abandon = resolve;
   });
-  let timer: Timer = clock.after(Math.max(0, startedAt + timeout - clock.now()), () => {
+  const expire = (): void => {
+    if (hasEnded) return;
     isLate = true;
     Context.fire(context, overTime.error);
     if (abandons) timer = clock.after(OVERTIME_MS, () => abandon?.());
+  };
+  let timer: Timer = clock.after(Math.max(0, startedAt + timeout - clock.now()), () => {
+    // A neighbour may have kept the loop busy: what has come for this job meanwhile is heard first.
+    if (isShared) clock.soon(expire);
+    else expire();
   });
   try {
     const result = await (abandons ? Promise.race([value, abandoned]) : value);
@@ -56,6 +66,7 @@ export async function inTime(
     // What a job throws when its signal fires is only its way to end.
     if (!isLate) throw error;
   } finally {
+    hasEnded = true;
     clock.clear(timer);
   }
   throw overTime;

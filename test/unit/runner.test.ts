@@ -493,29 +493,32 @@ describe('a full channel', () => {
 describe('a timeout', () => {
   const late = { kind: 'timeout', error: { code: 'ERR_JOB_TIMEOUT', timeout: 100 } };
 
-  test('fires the signal at its time, and the attempt fails with it whatever it throws then', async () => {
-    const seen: unknown[] = [];
-    const { runner, clock, channel } = await readyRunner(
-      {
-        workerProcess: (_, { signal }) =>
-          new Promise((_resolve, reject) => {
-            signal.addEventListener('abort', () => {
-              seen.push(signal.reason);
-              reject(new Error('I was told to stop'));
-            });
-          }),
-      },
-      { timeout: 100 },
-    );
-    runner.accept(batchOf([0]));
-    clock.advance(99);
-    expect(seen).toEqual([]);
-    clock.advance(1);
-    expect(seen).toMatchObject([{ code: 'ERR_JOB_TIMEOUT', timeout: 100 }]);
-    await turn();
-    expect(channel.outcomes()).toMatchObject([late]);
-    expect(clock.pending).toBe(0);
-  });
+  test.each([1, 2])(
+    'fires the signal at its time, and the attempt fails with it whatever it throws then (concurrency %i)',
+    async (concurrency) => {
+      const seen: unknown[] = [];
+      const { runner, clock, channel } = await readyRunner(
+        {
+          workerProcess: (_, { signal }) =>
+            new Promise((_resolve, reject) => {
+              signal.addEventListener('abort', () => {
+                seen.push(signal.reason);
+                reject(new Error('I was told to stop'));
+              });
+            }),
+        },
+        { timeout: 100, concurrency },
+      );
+      runner.accept(batchOf([0]));
+      clock.advance(99);
+      expect(seen).toEqual([]);
+      clock.advance(1);
+      expect(seen).toMatchObject([{ code: 'ERR_JOB_TIMEOUT', timeout: 100 }]);
+      await turn();
+      expect(channel.outcomes()).toMatchObject([late]);
+      expect(clock.pending).toBe(0);
+    },
+  );
 
   test('counts from the start of the attempt, the synchronous part included', async () => {
     let signal: AbortSignal | undefined;
@@ -590,6 +593,31 @@ describe('a timeout', () => {
     gate.open();
     await turn();
     expect(channel.outcomes()).toMatchObject([late]);
+  });
+
+  test('does not count what neighbours did at a stretch against a job that waited beside them', async () => {
+    const clock = new FakeClock();
+    // What is wanted `soon` comes after what has arrived: here, when the test says so.
+    const soon: (() => void)[] = [];
+    clock.soon = (callback) => void soon.push(callback);
+    const gates = [new Gate(), new Gate()];
+    const { runner, channel } = await readyRunner(
+      {
+        workerProcess: (job) => {
+          clock.pass(80);
+          return gates[job]?.opened;
+        },
+      },
+      { timeout: 100, concurrency: 2, clock },
+    );
+    runner.accept(batchOf([0, 1]));
+    // The loop turns at last: the timers are looked at before what the jobs have waited for.
+    clock.advance(20);
+    for (const gate of gates) gate.open();
+    await turn();
+    for (const callback of soon) callback();
+    expect(channel.outcomes()).toEqual(values(undefined, undefined));
+    expect(clock.pending).toBe(0);
   });
 
   test('leaves a job behind that never ends, a second later, where nobody can kill it', async () => {
