@@ -5,8 +5,12 @@ import { StringDecoder } from 'node:string_decoder';
  * another's, or half a character, is of no use to anybody.
  */
 
-/** The longest line that is kept whole; a longer one is passed on in pieces. */
-const MAX_LINE = 64 * 1024;
+/** The longest line that is kept whole, in characters; a longer one is passed on in pieces. */
+const MAX_LINE = 1024 * 1024;
+const ESCAPE = '\u001b';
+/** How many characters an escape sequence has at most, and what one that is whole has after its first. */
+const MAX_ESCAPE = 32;
+const WHOLE_ESCAPE = /^\[[0-?]*[ -/]*[@-~]/;
 /** How much of a worker's stderr is kept for the text of a crash. */
 const MAX_TAIL_LINES = 20;
 const MAX_TAIL_CHARACTERS = 8 * 1024;
@@ -18,6 +22,8 @@ const MAX_TAIL_CHARACTERS = 8 * 1024;
 export class LineSplitter {
   private readonly decoder = new StringDecoder('utf8');
   private rest = '';
+  /** Whether a "\r" came last, which may be the first half of "\r\n". */
+  private owesReturn = false;
 
   /** @param line gets each line, without its end */
   constructor(private readonly line: (text: string) => void) {}
@@ -29,20 +35,36 @@ export class LineSplitter {
   /** Passes on what is left. */
   end(): void {
     this.push(this.decoder.end());
-    if (this.rest !== '') this.line(this.rest.endsWith('\r') ? this.rest.slice(0, -1) : this.rest);
+    if (this.rest !== '' || this.owesReturn) this.line(this.rest);
     this.rest = '';
+    this.owesReturn = false;
   }
 
+  /** Looks at what is new alone: a line of many chunks is not to be read once a chunk. */
   private push(text: string): void {
-    // A lone "\r" at the very end waits for what follows: it may be the first half of "\r\n".
-    const lines = (this.rest + text).split(/\r\n|\n|\r(?!$)/);
-    this.rest = lines.pop() ?? '';
-    for (const line of lines) this.line(line);
+    const lines = `${this.owesReturn ? '\r' : ''}${text}`.split(/\r\n|\n|\r(?!$)/);
+    const last = lines.pop() ?? '';
+    this.owesReturn = last.endsWith('\r');
+    for (const line of lines) {
+      this.line(this.rest + line);
+      this.rest = '';
+    }
+    this.rest += this.owesReturn ? last.slice(0, -1) : last;
     while (this.rest.length > MAX_LINE) {
-      this.line(this.rest.slice(0, MAX_LINE));
-      this.rest = this.rest.slice(MAX_LINE);
+      const end = cutOf(this.rest);
+      this.line(this.rest.slice(0, end));
+      this.rest = this.rest.slice(end);
     }
   }
+}
+
+/** Where to cut a line that is too long: before a character or an escape sequence that would come apart. */
+function cutOf(line: string): number {
+  const start = line.lastIndexOf(ESCAPE, MAX_LINE - 1);
+  // Colours and styles are a few characters; whatever is longer is none.
+  const isNear = start > MAX_LINE - MAX_ESCAPE;
+  if (isNear && !WHOLE_ESCAPE.test(line.slice(start + 1, MAX_LINE))) return start;
+  return /[\ud800-\udbff]/.test(line.charAt(MAX_LINE - 1)) ? MAX_LINE - 1 : MAX_LINE;
 }
 
 /** The last lines somebody wrote. */
@@ -65,6 +87,6 @@ export class Tail {
  * @param label the worker's number, to mark the line with
  */
 export function wholeLine(line: string, label?: string): string {
-  const reset = line.includes('\u001b[') && !line.endsWith('\u001b[0m') ? '\u001b[0m' : '';
+  const reset = line.includes(`${ESCAPE}[`) && !line.endsWith(`${ESCAPE}[0m`) ? `${ESCAPE}[0m` : '';
   return `${label === undefined ? '' : `[${label}] `}${line}${reset}\n`;
 }

@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { LineSplitter, Tail, wholeLine } from '../../src/manager/output.js';
 
+/** Characters of a line that is kept whole. */
+const MAX_LINE = 2 ** 20;
+
 /** The lines of some text that arrives in chunks of so many bytes. */
 function split(text: string, size: number): string[] {
   const lines: string[] = [];
@@ -30,11 +33,23 @@ describe('lines of output', () => {
   });
 
   test('that are very long come in pieces, and nothing is lost', () => {
-    const long = 'x'.repeat(200_000);
+    const long = 'x'.repeat(2_500_000);
     const lines = split(`${long}\nshort\n`, 50_000);
     expect(lines.at(-1)).toBe('short');
     expect(lines.slice(0, -1).join('')).toBe(long);
-    expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(100_000);
+    expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(MAX_LINE);
+  });
+
+  test.each([
+    ['a character', '👍'],
+    ['a colour', '\u001b[38;5;208m'],
+  ])('that are very long are not cut in the middle of %s', (_, whole) => {
+    for (let before = MAX_LINE - whole.length; before <= MAX_LINE; before += 1) {
+      const long = `${'x'.repeat(before)}${whole}${'y'.repeat(MAX_LINE)}`;
+      const lines = split(long, 1_000_000);
+      expect(lines.join('')).toBe(long);
+      expect(lines.filter((line) => line.includes(whole))).toHaveLength(1);
+    }
   });
 
   test('do not keep the characters of a view beyond it', () => {
