@@ -110,7 +110,6 @@ function removed(_: string | symbol, listener: unknown): void {
 }
 
 function dying(error: unknown): void {
-  if (phase === 'loading' || phase === 'found') return;
   runner?.flush();
   say({ brand: BRAND, type: 'uncaught', error: errorToWire(error), running: runner?.running ?? [] });
 }

@@ -4,39 +4,50 @@ import { HEAD, project, removeProjects, runIn, script } from '../helpers/script.
 afterAll(removeProjects);
 
 describe('workers that can not start', () => {
-  it('fails the run when workerStartup always fails, and when the program does not exist', async () => {
+  it('fail the run after a few tries, with the stack of what went wrong', async () => {
     const ran = await script(`${HEAD}
-      const spec = { manager: () => [1, 2], workerStartup: () => { throw new TypeError('no db'); }, worker: (n) => n };
-      const f = new ThreadFactory(spec, { workers: 2 });
-      const g = new ThreadFactory(spec, { execPath: '/no/such/node' });
-      (async () => {
-        for (const x of [f, g]) await x.start().catch((e) => say({ code: e.code, cause: e.cause?.message }));
-      })();`);
+      const make = (workerStartup, options) => new ThreadFactory({ manager: () => [1, 2], workerStartup, worker: (n) => n }, { workers: 1, ...options });
+      function openDatabase() { throw new TypeError('no db'); }
+      const all = {
+        throws: make(() => openDatabase()),
+        rejects: make(async () => openDatabase()),
+        exits: make(() => process.exit(4)),
+        hangs: make(() => { for (;;); }, { startupTimeout: 400 }),
+        isNoProgram: make(undefined, { execPath: '/no/such/node' }),
+      };
+      Promise.all(Object.entries(all).map(async ([name, f]) => {
+        let exits = 0;
+        f.on('exit', () => exits++);
+        const { code, message, stack, cause } = await f.start().catch((e) => e);
+        return [name, { code, message, cause: cause?.message, where: stack.includes('openDatabase'), exits }];
+      })).then((said) => say(Object.fromEntries(said)));`);
+    const contains = (text: string) => expect.stringContaining(text) as string;
+    const failed = { code: 'ERR_WORKER_START', where: false, exits: 3 };
+    const thrown = { ...failed, message: contains('no db'), cause: 'no db', where: true };
     expect(ran.said).toEqual([
-      { code: 'ERR_WORKER_START', cause: 'no db' },
-      { code: 'ERR_WORKER_START', cause: expect.stringContaining('ENOENT') as string },
+      {
+        throws: thrown,
+        rejects: thrown,
+        exits: { ...failed, message: contains('exited with code 4') },
+        hangs: { ...failed, message: contains('startupTimeout (400 ms)') },
+        isNoProgram: { ...failed, message: contains('ENOENT'), cause: contains('ENOENT'), exits: 0 },
+      },
     ]);
   });
 
-  it.each([
-    ['rejects', "() => Promise.reject(new TypeError('no db'))", 'no db'],
-    ['exits', '() => process.exit(4)', 'exited with code 4'],
-    ['hangs beyond startupTimeout', '() => { for (;;); }', 'startupTimeout (400 ms)', 400],
-  ] as [string, string, string, number?][])(
-    'fails the run when workerStartup %s, after a few tries',
-    async (_, startup, text, limit = 30_000) => {
-      const ran = await script(`${HEAD}
-      const f = new ThreadFactory({ manager: () => [1, 2], workerStartup: ${startup}, worker: (n) => n }, { workers: 1, startupTimeout: ${limit} });
-      let exits = 0;
-      f.on('exit', () => exits++);
-      f.start().catch((e) => say({ code: e.code, message: e.message, exits }));`);
-      expect(ran.said).toEqual([
-        { code: 'ERR_WORKER_START', message: expect.stringContaining(text) as string, exits: 3 },
-      ]);
-    },
-  );
+  it('fail the run with the error that nobody caught while their module loads', async () => {
+    const ran = await script(
+      `import ThreadFactory from 'threadfactory';
+      function readConfig() { throw new TypeError('no config'); }
+      if (ThreadFactory.isWorker) { setTimeout(readConfig); await new Promise((resolve) => setTimeout(resolve, 20_000)); }
+      const f = new ThreadFactory({ manager: () => [1], worker: (n) => n }, { output: 'ignore' });
+      await f.start().catch(({ code, message, stack }) => console.log(JSON.stringify([code, message.includes('no config'), stack.includes('readConfig')])));`,
+      { file: 'main.mjs' },
+    );
+    expect(ran.said).toEqual([['ERR_WORKER_START', true, true]]);
+  });
 
-  it('fails the run when the module hangs as it loads', async () => {
+  it('fail the run when the module hangs as it loads', async () => {
     const ran = await script(`${HEAD}
       if (ThreadFactory.isWorker) for (;;);
       const f = new ThreadFactory({ manager: () => [1], worker: (n) => n }, { workers: 1, startupTimeout: 400 });
@@ -46,7 +57,7 @@ describe('workers that can not start', () => {
     ]);
   });
 
-  it('goes on with the workers that do start', async () => {
+  it('leave the run to the workers that do start', async () => {
     const ran = await script(`${HEAD}
       // Only the first that comes here gets through.
       const first = () => { try { require('node:fs').mkdirSync('taken'); return true; } catch { return false; } };
@@ -60,7 +71,7 @@ describe('workers that can not start', () => {
     expect(ran.said).toEqual([[0, 1, 2, 3, 4, 5]]);
   });
 
-  it('waits for process slots and files that are short for a while, and names what is short for ever', async () => {
+  it('are waited for while process slots or files are short; what is short for ever is named', async () => {
     const main = `${HEAD}
       const { openSync, closeSync } = require('node:fs');
       const f = new ThreadFactory({
