@@ -77,6 +77,9 @@ export class Run {
   private finishing = false;
   private ended: (() => void) | undefined;
   private readonly end: Promise<void>;
+  private abandoned: (() => void) | undefined;
+  /** Resolves when it is aborted. */
+  private readonly cut: Promise<void>;
   /** Who wants nothing more handed out for now. */
   private readonly holders = new Set<Holder>();
 
@@ -88,6 +91,9 @@ export class Run {
     this.stats = new StatsCollector(setup.options.concurrency);
     this.end = new Promise((resolve) => {
       this.ended = resolve;
+    });
+    this.cut = new Promise((resolve) => {
+      this.abandoned = resolve;
     });
   }
 
@@ -148,6 +154,7 @@ export class Run {
   /** Ends it at once. */
   abort(reason: unknown): void {
     this.abortReason ??= { value: reason };
+    this.abandoned?.();
     this.halt('aborted');
   }
 
@@ -363,7 +370,9 @@ export class Run {
     let value: unknown;
     if (settledAll && managerFinish !== undefined) {
       try {
-        value = await runInside(this, () => managerFinish(this.summary(undefined)));
+        const finishing = (async () => runInside(this, () => managerFinish(this.summary(undefined))))();
+        // Whoever aborts does not wait for what may never end.
+        value = await Promise.race([finishing, this.cut]);
       } catch (error) {
         this.fail(error);
       }
