@@ -11,7 +11,7 @@ export interface ChildExit {
 /** What a child tells the worker that holds it. */
 export interface ChildEvents {
   message(message: ChildMessage): void;
-  /** The channel is closed: nothing more comes, but the process may live on. */
+  /** It takes no more messages: its channel is closed, or it has exited. What it said may still arrive. May be called again. */
   disconnected(): void;
   /** It is gone and everything it said was heard. Called exactly once. */
   exited(exit: ChildExit): void;

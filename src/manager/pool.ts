@@ -21,7 +21,7 @@ const SHORTAGES = new Set(['EAGAIN', 'EMFILE', 'ENFILE', 'ENOMEM']);
 const SHORTAGE_MS = 250;
 
 /** What a pool tells the scheduler. */
-export interface PoolEvents extends Omit<WorkerEvents, 'loaded' | 'killed' | 'exited'> {
+export interface PoolEvents extends Omit<WorkerEvents, 'loaded' | 'lost' | 'exited'> {
   /** A worker that had been ready, or was told to go, has gone. What it held is still in its `batches`. */
   gone(worker: Worker): void;
   /** Every exit of a process that had begun, for those who watch. */
@@ -106,7 +106,7 @@ export class Pool {
       },
       results: (...args) => this.events.results(...args),
       progress: (...args) => this.events.progress(...args),
-      killed: () => this.events.mayFork(),
+      lost: () => this.events.mayFork(),
       exited: () => this.exited(worker),
     });
     this.workers.add(worker);

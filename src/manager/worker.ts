@@ -12,7 +12,8 @@ import type { Child, ChildExit, SpawnChild } from './child.js';
  * - `waiting`: loaded; has no number yet, because the process it replaces still lives. `begin` → `beginning`.
  * - `beginning`: has its number, runs `workerStartup`. `ready` → `ready`.
  * - `ready`: takes batches, whether it holds some or none.
- * - `stopping`: was told to go, politely or by signal; `reason` says why, and the first reason wins.
+ * - `stopping`: was told to go, politely or by signal; `reason` says why, and the first reason wins. Or it has closed its
+ *   channel: then it is as good as gone.
  * - `exited`: gone, and all that it said was heard.
  * Any state can move to `exited` by itself: that is a crash, or a failed start. Nothing leaves `exited`.
  *
@@ -40,8 +41,8 @@ export interface WorkerEvents {
   ready(worker: Worker): void;
   results(worker: Worker, batch: Batch, message: ResultsMessage): void;
   progress(worker: Worker, index: number, data: Extract<ChildMessage, { type: 'progress' }>['data']): void;
-  /** It was killed for its job's time: it may live on for the grace of a kill, but somebody can take its place. */
-  killed(): void;
+  /** It takes no jobs any more, though its process may live on for a moment: somebody can take its place. */
+  lost(): void;
   exited(worker: Worker): void;
 }
 
@@ -81,6 +82,11 @@ export class Worker {
   /** Since when it owes word of the job whose turn it is; only where there is a `timeout`. */
   private silentSince: number | undefined;
   private tookTooLong = false;
+  /** Whether a signal was sent to it. */
+  private wasKilled = false;
+  private wasAborted = false;
+  /** Whether it takes no messages any more. */
+  private isLost = false;
   private startupLeft: number;
   private startedAt = 0;
 
@@ -114,7 +120,7 @@ export class Worker {
    */
   get fault(): 'timeout' | 'crashed' | undefined {
     if (this.tookTooLong) return 'timeout';
-    return this.reason === 'aborted' ? undefined : 'crashed';
+    return this.wasAborted ? undefined : 'crashed';
   }
 
   get pid(): number | undefined {
@@ -189,6 +195,7 @@ export class Worker {
   kill(reason: ExitReason): void {
     if (this._state === 'exited') return;
     this.stop(reason);
+    this.wasKilled = true;
     this.child.kill('SIGTERM');
     this.killAfter(KILL_GRACE_MS);
   }
@@ -196,9 +203,10 @@ export class Worker {
   /** Fires the signal of its running jobs, and kills it if that did not end it. */
   abort(): void {
     if (this._state === 'exited') return;
-    const wasReady = this._state === 'ready';
     this.stop('aborted');
-    if (wasReady) {
+    this.wasAborted = true;
+    // Also one that is leaving in good order: its jobs still run.
+    if (this.wasReady && !this.wasKilled) {
       this.child.send({ brand: BRAND, type: 'abort' });
       this.killAfter(KILL_GRACE_MS);
     } else {
@@ -252,6 +260,8 @@ export class Worker {
   }
 
   private becameReady(): void {
+    // It has gone before it could be given anything: that is no start.
+    if (this._state === 'beginning' && this.isLost) return;
     this.wasReady = true;
     if (this._state !== 'beginning') return;
     this._state = 'ready';
@@ -331,7 +341,7 @@ export class Worker {
     }
     this.tookTooLong = true;
     this.kill('timeout');
-    this.events.killed();
+    this.events.lost();
   }
 
   private deadline(): number | undefined {
@@ -381,9 +391,15 @@ export class Worker {
     this.clock.clear(this.startupTimer);
   }
 
-  /** A job called `process.disconnect()`, or the process is about to exit. In the first case nothing would follow. */
+  /** A job called `process.disconnect()`, or the process exits. In the first case nothing would follow. */
   private lostChannel(): void {
-    if (this._state !== 'exited') this.killAfter(KILL_GRACE_MS);
+    if (this._state === 'exited' || this.isLost) return;
+    this.isLost = true;
+    this.killAfter(KILL_GRACE_MS);
+    if (this._state !== 'ready') return;
+    // What it were given from now on it would never get, and would be blamed for its end.
+    this._state = 'stopping';
+    this.events.lost();
   }
 
   private exited(exit: ChildExit): void {

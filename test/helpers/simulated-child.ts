@@ -88,6 +88,9 @@ export class SimulatedChild {
   mishaps(): Move[] {
     if (this.phase === 'dead') return [];
     const moves: Move[] = [];
+    const isIdle =
+      this.phase === 'ready' && this.taken === this.child.sent.length && this.batches.length === 0;
+    if (isIdle) moves.push(() => this.die({ signal: 'SIGKILL' }));
     if (this.owesError) moves.push(() => this.throwLater());
     for (const batch of this.batches) if (batch.next < batch.end) moves.push(() => this.handBack(batch));
     const [first] = this.said;
@@ -242,6 +245,8 @@ export class SimulatedChild {
 
   private die(exit: { code?: number; signal?: string }): void {
     this.phase = 'dead';
+    // Its channel is closed before all that it said has been heard.
+    this.child.disconnect();
     for (const batch of this.batches) {
       for (const position of [...batch.running.keys()]) this.stopped(batch, position);
     }

@@ -35,7 +35,7 @@ function start(limits: Partial<WorkerLimits> = {}) {
       },
       progress: (_, index) => heard.push(`progress ${index}`),
       exited: () => heard.push('exited'),
-      killed: () => heard.push('killed'),
+      lost: () => heard.push('lost'),
     },
   );
   const [child] = children;
@@ -163,16 +163,30 @@ describe('a worker that is ready', () => {
     expect([batch.pending, clock.pending]).toEqual([1, 0]);
   });
 
-  it('and has closed its channel is killed, since nothing more will come', () => {
-    const { worker, child, clock } = ready();
+  it('and has closed its channel takes no more jobs and is killed, since nothing more will come', () => {
+    const { worker, child, clock, heard } = ready();
     child.disconnect();
-    clock.advance(499);
+    expect([worker.state, worker.living, heard.at(-1)]).toEqual(['stopping', false, 'lost']);
+    clock.advance(100);
+    // It has exited as well.
+    child.disconnect();
+    clock.advance(399);
     expect(child.signals).toEqual([]);
     clock.advance(1);
     expect(child.signals).toEqual(['SIGKILL']);
     child.exit({ signal: 'SIGKILL' });
     child.disconnect();
     expect([worker.reason, clock.pending]).toEqual(['crashed', 0]);
+  });
+
+  it('by the time it has gone has not started', () => {
+    const { worker, child, heard } = start();
+    worker.assign(1);
+    child.say({ type: 'loaded' });
+    child.disconnect();
+    child.say({ type: 'ready', room: 1 });
+    child.exit({ code: 1 });
+    expect([worker.wasReady, worker.reason, heard]).toEqual([false, 'startup', ['loaded', 'exited']]);
   });
 
   it('keeps the last uncaught error until a report shows that it survived it', () => {
@@ -240,6 +254,26 @@ describe('the end of a worker', () => {
     expect([worker.reason, child.told.length, clock.pending]).toEqual(['aborted', 2, 0]);
   });
 
+  it('at once fires the signal of jobs that were to end in good order, but sends one that was killed no message', () => {
+    const leaving = ready();
+    leaving.give('a');
+    leaving.worker.finish('stopped');
+    leaving.worker.abort();
+    expect([leaving.child.told.at(-1), leaving.child.signals]).toEqual(['abort', []]);
+    leaving.clock.advance(500);
+    leaving.child.exit({ signal: 'SIGKILL' });
+    expect([leaving.child.signals, leaving.worker.reason, leaving.worker.fault]).toEqual([
+      ['SIGKILL'],
+      'stopped',
+      undefined,
+    ]);
+
+    const killed = ready();
+    killed.worker.kill('timeout');
+    killed.worker.abort();
+    expect([killed.child.told.at(-1), killed.child.signals]).toEqual(['begin', ['SIGTERM', 'SIGKILL']]);
+  });
+
   it('at once kills what has begun no job, and destroying kills whatever it does', () => {
     const { worker, child } = start();
     worker.abort();
@@ -261,7 +295,7 @@ describe('the time of an attempt', () => {
     clock.advance(ALLOWED - 1);
     expect(child.signals).toEqual([]);
     clock.advance(1);
-    expect([child.signals, worker.state, heard.at(-1)]).toEqual([['SIGTERM'], 'stopping', 'killed']);
+    expect([child.signals, worker.state, heard.at(-1)]).toEqual([['SIGTERM'], 'stopping', 'lost']);
     expect(worker.overdue).toEqual([{ batch, position: 1 }]);
     clock.advance(500);
     child.exit({ signal: 'SIGKILL' });
