@@ -4,14 +4,15 @@ import type { Held } from './crash.js';
 import type { Queue } from './queue.js';
 import type { RetryPolicy } from './retry.js';
 import type { FailedJob, Settlement } from './tally.js';
+import { isFailed } from './tally.js';
 import type { OrderWindow } from './window.js';
 
 /**
  * What an attempt's end means for its job: settled, or run again.
  *
  * `settle` is the one door through which every job's one ending goes. Until `close` a job may also go back to the queue;
- * afterwards what would have run again is left as it is, neither completed nor failed. `closed` is written by `close`
- * alone.
+ * afterwards what would have run again is left as it is, neither completed nor failed. After an abort so is what fails:
+ * it may have failed of the abort. `closed` and `isAborted` are written by `close` alone.
  */
 
 /** What is told of endings. */
@@ -53,6 +54,7 @@ export interface EndingParts {
 
 export class Endings {
   private _closed = false;
+  private isAborted = false;
 
   constructor(
     private readonly parts: EndingParts,
@@ -64,16 +66,20 @@ export class Endings {
     return this._closed;
   }
 
-  close(): void {
+  /** @param reason `aborted`: whoever fails from now on may have been told to */
+  close(reason: 'stopped' | 'aborted'): void {
     this._closed = true;
+    this.isAborted ||= reason === 'aborted';
     this.parts.queue.clear();
   }
 
   /**
    * The one door: every job's one ending goes through here.
+   * @param all jobs and what they came to
    * @param handedAt epoch milliseconds when all of them were handed to their worker, where they came together
    */
-  settle(settlements: readonly Settlement[], handedAt?: number): void {
+  settle(all: readonly Settlement[], handedAt?: number): void {
+    const settlements = this.isAborted ? all.filter((one) => !isFailed(one)) : all;
     if (settlements.length === 0) return;
     const { retries, window } = this.parts;
     if (!retries.pristine) for (const { index } of settlements) retries.settled(index);

@@ -124,7 +124,7 @@ export class Scheduler {
   halt(reason: 'stopped' | 'aborted'): void {
     if (this.state === 'over') return;
     this.state = 'halted';
-    this.endings.close();
+    this.endings.close(reason);
     this.parts.source.close();
     this.closePool(reason);
   }

@@ -46,21 +46,51 @@ describe('retries, bail and abort', () => {
     expect(ran.said).toEqual([{ stopped: 'bail', few: true }]);
   });
 
-  it.each([
-    ['before the start', 'ac.abort(reason); const p = f.start();'],
-    ['during the run', "f.once('ready', () => ac.abort(reason)); const p = f.start();"],
-  ])('rejects with the reason of the signal when aborted %s, with no worker left', async (_, how) => {
+  it('rejects with the reason of the signal whenever it is aborted, tells no error, and no worker is left', async () => {
     const ran = await script(`${HEAD}
-      const ac = new AbortController();
-      const reason = new Error('enough');
-      const f = new ThreadFactory({ manager: () => [1, 2], worker: () => { for (;;); } }, { signal: ac.signal });
-      f.on('finished', () => say('finished')).on('error', () => say('error'));
+      const { existsSync, writeFileSync } = require('node:fs');
+      const never = () => new Promise(() => {});
+      const abort = (name) => controllers[name].abort(reasons[name]);
+      const make = (name, spec) => {
+        controllers[name] = new AbortController();
+        reasons[name] = new Error(name);
+        return new ThreadFactory({ manager: () => [1, 2], worker: (n) => n, ...spec }, { signal: controllers[name].signal, workers: 1 });
+      };
+      const [controllers, reasons] = [{}, {}];
+      const all = {
+        before: make('before'),
+        manager: make('manager', { manager: () => { setTimeout(abort, 0, 'manager'); return never(); } }),
+        startup: make('startup', { workerStartup: () => { writeFileSync('up', ''); return never(); } }),
+        loop: make('loop', { worker: (_, { progress }) => { progress(1); for (;;); } }),
+        // As fetch does with its signal.
+        told: make('told', { worker: (_, { progress, signal }) => new Promise((_, reject) => { progress(1); signal.addEventListener('abort', () => reject(new Error('told'))); }) }),
+        managerFinish: make('managerFinish', { managerFinish: () => { setTimeout(abort, 0, 'managerFinish'); return never(); } }),
+        after: make('after'),
+      };
       (async () => {
-        ${how}
-        await p.catch((e) => say({ same: e === reason }));
-        say({ listeners: require('node:events').getEventListeners(ac.signal, 'abort').length });
+        const said = {};
+        for (const [name, f] of Object.entries(all)) {
+          f.on('finished', () => { said[name] = 'finished'; }).on('error', (e) => { said[name] = e.message; });
+          f.once('progress', () => abort(name));
+          if (name === 'before') abort(name);
+          const timer = setInterval(() => { if (name === 'startup' && existsSync('up')) abort(name); }, 10);
+          await f.start().catch((e) => { said[name] ??= e === reasons[name]; });
+          clearInterval(timer);
+          if (name === 'after') abort(name);
+          said[name] = [said[name], require('node:events').getEventListeners(controllers[name].signal, 'abort').length];
+        }
+        say(said);
       })();`);
-    expect(ran.said).toEqual([{ same: true }, { listeners: 0 }]);
+    const rejected = [true, 0];
+    expect(ran.said.at(-1)).toEqual({
+      before: rejected,
+      manager: rejected,
+      startup: rejected,
+      loop: rejected,
+      told: rejected,
+      managerFinish: rejected,
+      after: ['finished', 0],
+    });
     expect(ran.code).toBe(0);
   });
 });

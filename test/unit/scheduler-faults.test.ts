@@ -154,6 +154,22 @@ describe('a worker that dies', () => {
   });
 });
 
+describe('a worker that has closed its channel', () => {
+  it('is replaced at once, and no job that it would never get is blamed for its end', () => {
+    const manager = new FakeManager(list(2), { crashRetries: 0, batchSize: 1 });
+    const child = manager.child(0).getReady();
+    child.disconnect();
+    child.complete();
+    manager.clock.flush();
+    expect([child.batches.length, manager.children.length]).toEqual([1, 2]);
+    child.exit({ code: 1 });
+    const next = manager.child(1).getReady().complete();
+    manager.clock.flush();
+    next.exit();
+    expect([manager.completed, manager.failed, manager.over]).toEqual([[0, 1], [], 1]);
+  });
+});
+
 describe('retries', () => {
   const again = (delay: number, limit = 1) => ({
     retries: { limit, delay: () => delay, when: () => true },
@@ -407,6 +423,18 @@ describe('a run in which no worker can start', () => {
     }
     child.exit();
     expect([manager.completed, manager.errors, manager.over]).toEqual([[0, 1, 2], [], 1]);
+  });
+});
+
+describe('an abort', () => {
+  it.each(['throws', 'dies'])('leaves a job unsettled that %s of it, though it was stopped before', (how) => {
+    const manager = new FakeManager(list(1), { crashRetries: 0 });
+    const child = manager.child(0).getReady();
+    manager.stop();
+    manager.scheduler.halt('aborted');
+    if (how === 'throws') child.fail(new Error('told to'));
+    child.exit({ signal: 'SIGKILL' });
+    expect([manager.settled, manager.crashes, manager.over]).toEqual([[], [], 1]);
   });
 });
 
