@@ -146,8 +146,8 @@ export class Scheduler {
     // The list may have ended, or thrown, while it was pulled.
     if (this.state !== 'running') return;
     if (this.allSettled) return this.step();
-    // 3. As many workers as there are jobs for.
-    pool.ensure(this.queue.known(now));
+    // 3. As many workers as there are jobs for; none while nothing is handed out, or one that dies idle is forked for ever.
+    if (!this.held) pool.ensure(this.queue.known(now));
     if (this.queue.catchBreath()) this.poke();
     // 4. Read ahead what they can hold; wake up for the next retry.
     source.readAhead(this.sizer.capacity(this.lastSize()));

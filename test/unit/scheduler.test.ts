@@ -111,6 +111,16 @@ describe('handing out', () => {
     expect(child.batches).toHaveLength(2);
   });
 
+  it('forks nobody for one that dies while nothing is handed out', () => {
+    const manager = new FakeManager(list(2));
+    manager.scheduler.hold(true);
+    manager.child(0).getReady().exit({ code: 1 });
+    expect(manager.children).toHaveLength(1);
+    manager.scheduler.hold(false);
+    manager.clock.flush();
+    expect(manager.children).toHaveLength(2);
+  });
+
   it('fails a job that can not be sent, and sends its neighbours', () => {
     const manager = new FakeManager([0, () => {}, 2], { batchSize: 3 });
     const child = manager.child(0).getReady();
