@@ -79,8 +79,11 @@ function prefixFor({ execPath, parentDeath }: ForkOptions): ParentDeathPrefix {
 class ForkedChild implements Child {
   readonly pid: number | undefined;
   private readonly tail = new Tail();
+  private readonly splitters: LineSplitter[] = [];
   private name = '?';
   private gone = false;
+  /** Whether it was asked to leave in good order, and nothing else since: what its jobs left running is then meant to. */
+  private leaves = false;
 
   constructor(
     private readonly process: ChildProcess,
@@ -116,15 +119,24 @@ class ForkedChild implements Child {
   }
 
   send(message: ManagerMessage): void {
+    if (message.type === 'finish' || message.type === 'abort') this.leaves = message.type === 'finish';
     // An error here means that it is going or gone: its exit says so, and its jobs are still in our books.
     if (this.process.connected) this.process.send(message, () => {});
   }
 
   kill(signal: 'SIGTERM' | 'SIGKILL'): void {
-    if (this.pid === undefined || this.gone) return;
+    // Of a process that has exited only the group is left, whose end was decided then.
+    if (this.pid === undefined || this.process.exitCode !== null || this.process.signalCode !== null) return;
+    this.leaves = false;
+    this.signal(signal);
+  }
+
+  /** Signals the whole group. */
+  private signal(signal: 'SIGTERM' | 'SIGKILL'): void {
+    const { pid = 0 } = this;
     try {
       if (globalThis.process.platform === 'win32') this.process.kill(signal);
-      else globalThis.process.kill(-this.pid, signal);
+      else globalThis.process.kill(-pid, signal);
     } catch (error) {
       // ESRCH: it went in the meantime. EPERM: the group holds somebody else's process; then at least our child.
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') this.process.kill(signal);
@@ -145,15 +157,17 @@ class ForkedChild implements Child {
       if (stream === 'stderr') this.tail.push(line);
       if (shown) this.options.print(stream, wholeLine(line, output === 'prefix' ? this.name : undefined));
     });
+    this.splitters.push(splitter);
     pipe.on('data', (chunk: Uint8Array) => splitter.write(chunk));
-    pipe.once('close', () => splitter.end());
   }
 
   private awaitExit(): void {
     const child = this.process;
     child.once('exit', (code, signal) => {
       // A job that was cut short may have left processes behind: they go with their group.
-      if (code !== 0) this.kill('SIGKILL');
+      if (code !== 0 || !this.leaves) this.signal('SIGKILL');
+      // The rest of what it said may still be on its way, but it takes nothing any more.
+      this.events.disconnected();
       // What it started itself may hold its pipes for ever; what it said is here by now.
       const timer = setTimeout(() => {
         child.stdout?.destroy();
@@ -172,6 +186,8 @@ class ForkedChild implements Child {
     if (this.gone) return;
     this.gone = true;
     if (this.pid !== undefined) this.guard?.remove(this.pid);
+    // A last line without an end belongs to its last words.
+    for (const splitter of this.splitters) splitter.end();
     this.events.exited(exit);
   }
 }

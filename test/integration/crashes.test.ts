@@ -4,35 +4,50 @@ import { HEAD, removeProjects, script } from '../helpers/script.js';
 afterAll(removeProjects);
 
 describe('a job that ends its worker', () => {
-  it.each([
-    ['process.exit(0)', { exitCode: 0, signal: null }],
-    ['process.exit(137)', { exitCode: 137, signal: null }],
-    ['setTimeout(() => process.exit(5), 20)', { exitCode: 5, signal: null }],
-    ["process.kill(process.pid, 'SIGKILL')", { exitCode: null, signal: 'SIGKILL' }],
-    ["process.kill(process.pid, 'SIGSEGV')", { exitCode: null, signal: 'SIGSEGV' }],
-    ['process.abort()', { exitCode: null, signal: 'SIGABRT' }],
-    ["setTimeout(() => { throw new Error('late') }, 10)", { exitCode: 1, signal: null }],
-    ["Promise.reject(new Error('nobody'))", { exitCode: 1, signal: null }],
-    ['process.disconnect()', {}],
-  ])('by %s fails alone after crashRetries; the others complete once each', async (deed, facts) => {
+  it('fails alone after crashRetries, by whatever it does; the others complete once each', async () => {
+    const deeds = [
+      ['process.exit(0)', { exitCode: 0, signal: null }],
+      ['process.exit(137)', { exitCode: 137, signal: null }],
+      ['setTimeout(() => process.exit(5), 20)', { exitCode: 5, signal: null }],
+      ["process.kill(process.pid, 'SIGKILL')", { exitCode: null, signal: 'SIGKILL' }],
+      ["process.kill(process.pid, 'SIGSEGV')", { exitCode: null, signal: 'SIGSEGV' }],
+      ['process.abort()', { exitCode: null, signal: 'SIGABRT' }],
+      ["setTimeout(() => { throw new Error('late') }, 10)", { exitCode: 1, signal: null }],
+      ["Promise.reject(new Error('nobody'))", { exitCode: 1, signal: null }],
+      ['process.disconnect()', {}],
+      // A last line without an end belongs to its last words, though somebody holds the pipe open for a while.
+      [
+        "require('node:child_process').spawn('sleep', ['1'], { detached: true, stdio: 'inherit' }).unref(); process.stderr.write('one\\ntwo'); process.exit(9)",
+        { exitCode: 9, stderr: 'one\ntwo' },
+      ],
+    ] as const;
     const ran = await script(`${HEAD}
+      const fs = require('node:fs');
+      const deeds = [${deeds.map(([deed]) => `() => { ${deed} }`).join()}];
       const f = new ThreadFactory({
-        manager: () => Array.from({ length: 40 }, (_, i) => i),
-        worker: (n) => { if (n !== 11) return n; ${deed}; return new Promise(() => {}); },
+        manager: () => Array.from({ length: 5 * deeds.length }, (_, i) => i),
+        worker: (n) => { if (n % 5 !== 3) return n; deeds[(n - 3) / 5](); return new Promise(() => {}); },
+        workerFinish: () => fs.appendFileSync('finished', process.pid + ' '),
       }, { crashRetries: 1, workers: 2, output: 'ignore' });
       const seen = [];
+      const failed = [];
+      const died = new Set();
+      f.on('exit', ({ pid, reason }) => { if (reason === 'crashed') died.add(pid); });
       f.on('completed', (c) => seen.push(c.index));
-      f.on('error', (e, x) => say({ code: e.code, index: x.index, attempts: x.attempts, pid: typeof e.pid, exitCode: e.exitCode, signal: e.signal }));
-      f.start().then((s) => say({ completed: s.completed, failed: s.failed, once: new Set(seen).size === seen.length, count: seen.length }));`);
+      f.on('error', (e, x) => { failed[(x.index - 3) / 5] = { code: e.code, attempts: x.attempts, pid: typeof e.pid, exitCode: e.exitCode, signal: e.signal, stderr: e.stderr }; });
+      f.start().then((s) => say({ failed, total: s.failed, completed: s.completed, once: new Set(seen).size, count: seen.length, finished: fs.readFileSync('finished', 'utf8').trim().split(' ').some((pid) => died.has(Number(pid))) }));`);
+    const failed = deeds.map(
+      ([, facts]) =>
+        expect.objectContaining({
+          code: 'ERR_WORKER_CRASH',
+          attempts: 2,
+          pid: 'number',
+          ...facts,
+        }) as object,
+    );
+    const others = 4 * deeds.length;
     expect(ran.said).toEqual([
-      expect.objectContaining({
-        code: 'ERR_WORKER_CRASH',
-        index: 11,
-        attempts: 2,
-        pid: 'number',
-        ...facts,
-      }) as object,
-      { completed: 39, failed: 1, once: true, count: 39 },
+      { failed, total: deeds.length, completed: others, once: others, count: others, finished: false },
     ]);
   });
 
@@ -80,13 +95,20 @@ describe('a job that ends its worker', () => {
 
   it('after the last job fails the run only where workerFinish was still to run', async () => {
     const ran = await script(`${HEAD}
-      const spec = { manager: () => [1], worker: (n) => { process.once('exit', () => process.kill(process.pid, 'SIGKILL')); return n; } };
-      const f = new ThreadFactory(spec);
-      const g = new ThreadFactory({ ...spec, workerFinish: () => {} });
+      const dies = (n) => { process.once('exit', () => process.kill(process.pid, 'SIGKILL')); return n; };
+      const make = (worker, workerFinish) => new ThreadFactory({ manager: () => [1], worker, workerFinish }, { shutdownTimeout: 200 });
+      const all = [
+        make(dies),
+        make(dies, () => {}),
+        make((n) => n, () => { throw new RangeError('no flush'); }),
+        make((n) => n, () => { for (;;); }),
+      ];
+      const told = ({ code, signal, message }) => ({ code, signal, where: message.includes('workerFinish'), flush: message === 'no flush' });
       (async () => {
-        for (const x of [f, g]) await x.start().then((s) => say(s.results), (e) => say({ code: e.code, signal: e.signal, where: e.message.includes('workerFinish') }));
+        for (const f of all) await f.start().then((s) => say(s.results), (e) => say(told(e)));
       })();`);
-    expect(ran.said).toEqual([[1], { code: 'ERR_WORKER_CRASH', signal: 'SIGKILL', where: true }]);
+    const killed = { code: 'ERR_WORKER_CRASH', signal: 'SIGKILL', where: true, flush: false };
+    expect(ran.said).toEqual([[1], killed, { where: false, flush: true }, killed]);
   });
 
   it('wherever it is in the list, and when every job is such a one', async () => {

@@ -5,17 +5,15 @@ import { allGone, HEAD, lives, project, removeProjects, runIn, script } from '..
 
 afterAll(removeProjects);
 
-describe('no worker outlives its manager', () => {
-  it.each([
-    ['a SIGKILL', "process.kill(process.pid, 'SIGKILL')"],
-    ['process.exit', 'process.exit(3)'],
-    ['an uncaught error', "setTimeout(() => { throw new Error('mine') })"],
-  ])(
-    'after %s, be it idle, awaiting, in a loop or in execSync, nor does what it started, with or without setpriv',
-    async (_, deed) => {
-      for (const path of [process.env['PATH'] ?? '', '/nowhere']) {
-        const folder = await project({
-          'main.cjs': `${HEAD}
+describe.each([
+  ['a SIGKILL', "process.kill(process.pid, 'SIGKILL')"],
+  ['process.exit', 'process.exit(3)'],
+  ['an uncaught error', "setTimeout(() => { throw new Error('mine') })"],
+])('after %s of the manager', (_, deed) => {
+  it('workers are gone within two seconds, idle, awaiting, in a loop or in execSync, with what they started', async () => {
+    for (const path of [process.env['PATH'] ?? '', '/nowhere']) {
+      const folder = await project({
+        'main.cjs': `${HEAD}
           const { existsSync, readFileSync } = require('node:fs');
           const states = {
             // Not before each of the others has its worker.
@@ -41,15 +39,16 @@ describe('no worker outlives its manager', () => {
             say([...pids, started]);
             ${deed};
           }, 10);`,
-        });
-        const ran = await runIn(folder, 'main.cjs', { env: { PATH: path } });
-        const pids = ran.said[0] as number[];
-        expect(pids).toHaveLength(5);
-        await allGone(pids);
-      }
-    },
-  );
+      });
+      const ran = await runIn(folder, 'main.cjs', { env: { PATH: path } });
+      const pids = ran.said[0] as number[];
+      expect(pids).toHaveLength(5);
+      await allGone(pids);
+    }
+  });
+});
 
+describe('no worker outlives its manager', () => {
   it('after its output was closed: node script | head -1', async () => {
     const folder = await project({
       'main.cjs': `${HEAD}
@@ -90,17 +89,34 @@ describe('no worker outlives its manager', () => {
 });
 
 describe('subprocesses of a worker', () => {
-  it('processes that a job started go with a worker that is killed', async () => {
+  it('go with a worker that was killed, was aborted or left a job undone, however it ended', async () => {
     const ran = await script(`${HEAD}
-      const f = new ThreadFactory({
-        manager: () => [1],
-        worker: (_, { progress }) => { progress(require('node:child_process').spawn('sleep', ['1000']).pid); for (;;); },
-      }, { timeout: 200 });
-      f.on('progress', ({ data }) => say({ grandchild: data })).on('error', () => {});
-      f.start();`);
-    const [{ grandchild }] = ran.said as [{ grandchild: number }];
-    await allGone([grandchild]);
-    expect(lives(grandchild)).toBe(false);
+      // As servers do. Then it is no signal that the worker ends by.
+      process.on('SIGTERM', () => process.exit(0));
+      const start = (progress) => new Promise((resolve) => {
+        const child = require('node:child_process').spawn('sh', ['-c', 'trap "" TERM; echo up; exec sleep 600'], { stdio: ['ignore', 'pipe', 'ignore'] });
+        child.stdout.once('data', () => resolve(progress(child.pid)));
+      });
+      const deeds = {
+        loops: () => { for (;;); },
+        waits: () => new Promise(() => {}),
+        exits: () => setTimeout(() => process.exit(0), 20),
+        isTold: ({ signal }) => new Promise((resolve) => signal.addEventListener('abort', resolve)),
+      };
+      const ac = new AbortController();
+      const make = (name, options) => new ThreadFactory({
+        manager: () => [name],
+        worker: async (name, context) => { await start(context.progress); await deeds[name](context); await new Promise(() => {}); },
+      }, { crashRetries: 0, ...options });
+      const all = [make('loops', { timeout: 200 }), make('waits', { timeout: 200 }), make('exits'), make('isTold', { signal: ac.signal })];
+      all[3].on('progress', () => ac.abort());
+      Promise.all(all.map((f) => new Promise((resolve) => {
+        f.on('error', () => {}).on('progress', ({ data }) => say([data]));
+        f.start().then(resolve, resolve);
+      })));`);
+    const pids = (ran.said as [number][]).flat();
+    expect(pids).toHaveLength(4);
+    await allGone(pids);
   });
 
   it('one that left the group and holds the pipes open does not delay the end', async () => {
