@@ -15,31 +15,30 @@ const MAIN = `${HEAD}
   f.once('completed', () => say({ go: true }));
   f.start().then((s) => say({ stopped: s.stopped, listeners: names.map((name) => process.listenerCount(name)) }));`;
 
-describe('handleSignals', () => {
-  it.each([
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-  ] as const)(
-    'the first %s ends the run in good order with code %i; other handlers run, ours go',
-    async (signal, code) => {
-      let asked = false;
-      const ran = await runIn(await project({ 'main.cjs': MAIN }), 'main.cjs', {
-        onOutput: (text, pid) => {
-          if (asked || !text.includes('go')) return;
-          asked = true;
-          process.kill(pid, signal);
-        },
-      });
-      expect(ran.said).toEqual([
-        { go: true },
-        { mine: signal },
-        { finish: true },
-        { stopped: 'interrupt', listeners: [1, 1] },
-      ]);
-      expect(ran.code).toBe(code);
-    },
-  );
+describe.each([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)('handleSignals and %s', (signal, code) => {
+  it('the first one ends the run in good order, with its exit code; other handlers run, ours go', async () => {
+    let asked = false;
+    const ran = await runIn(await project({ 'main.cjs': MAIN }), 'main.cjs', {
+      onOutput: (text, pid) => {
+        if (asked || !text.includes('go')) return;
+        asked = true;
+        process.kill(pid, signal);
+      },
+    });
+    expect(ran.said).toEqual([
+      { go: true },
+      { mine: signal },
+      { finish: true },
+      { stopped: 'interrupt', listeners: [1, 1] },
+    ]);
+    expect(ran.code).toBe(code);
+  });
+});
 
+describe('handleSignals', () => {
   it('the second one ends the process at once, workers in a loop included', async () => {
     let sent = 0;
     const folder = await project({

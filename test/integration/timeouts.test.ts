@@ -4,22 +4,36 @@ import { HEAD, removeProjects, script } from '../helpers/script.js';
 afterAll(removeProjects);
 
 describe('timeout', () => {
-  it.each([
-    ['a synchronous loop', 'for (;;);'],
-    ['Atomics.wait', 'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);'],
-    ['a stopped process', "process.kill(process.pid, 'SIGSTOP');"],
-  ])('ends %s by killing the worker; its neighbours complete uncharged', async (_, deed) => {
+  it('ends whatever hangs by killing its worker, deaf to SIGTERM or not; its neighbours complete uncharged', async () => {
     const ran = await script(`${HEAD}
+      const deeds = {
+        loop() { for (;;); },
+        wait() { Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0); },
+        stopped() { process.kill(process.pid, 'SIGSTOP'); },
+        execSync() { require('node:child_process').execSync('exec /bin/sleep 600'); },
+        deaf() { process.on('SIGTERM', () => {}); for (;;); },
+      };
+      const names = Object.keys(deeds);
       const f = new ThreadFactory({
-        manager: () => [0, 1, 2, 3, 4, 5],
-        worker: (n) => { if (n === 2) { ${deed} } return n; },
-      }, { timeout: 300, workers: 1 });
-      f.on('error', (e, x) => say({ code: e.code, index: x.index, attempts: x.attempts }));
-      f.on('exit', (e) => { if (e.reason === 'timeout') say({ killed: true }); });
-      f.start().then((s) => say(s.results));`);
-    expect(ran.said).toContainEqual({ code: 'ERR_JOB_TIMEOUT', index: 2, attempts: 1 });
-    expect(ran.said).toContainEqual({ killed: true });
-    expect(ran.said.at(-1)).toEqual([0, 1, null, 3, 4, 5]);
+        manager: () => names.flatMap((name) => ['before', name, 'after']),
+        worker: (name) => { deeds[name]?.(); return name; },
+      }, { timeout: 300, workers: names.length, batchSize: 3 });
+      const failed = {};
+      const attempts = new Set();
+      let killed = 0;
+      f.on('error', (e, { job, attempts }) => { failed[job] = [e.code, attempts]; });
+      f.on('completed', ({ attempt }) => attempts.add(attempt));
+      f.on('exit', ({ reason }) => { if (reason === 'timeout') killed++; });
+      f.start().then((s) => say({ failed, attempts: [...attempts], killed: killed >= names.length, results: s.results }));`);
+    const names = ['loop', 'wait', 'stopped', 'execSync', 'deaf'];
+    expect(ran.said).toEqual([
+      {
+        failed: Object.fromEntries(names.map((name) => [name, ['ERR_JOB_TIMEOUT', 1]])),
+        attempts: [1],
+        killed: true,
+        results: names.flatMap(() => ['before', null, 'after']),
+      },
+    ]);
   });
 
   it('fires the signal of an asynchronous job, which may end by itself and keep its worker', async () => {
