@@ -10,7 +10,7 @@ import { drawFrame, paint } from './frame.js';
 import { Rate } from './rate.js';
 import { Tap } from './tap.js';
 import type { TerminalStream } from './terminal.js';
-import { eraseUp, HIDE_CURSOR, hasColors, SHOW_CURSOR } from './terminal.js';
+import { columnsOf, eraseUp, HIDE_CURSOR, hasColors, rowsOf, SHOW_CURSOR } from './terminal.js';
 import type { Outcome } from './words.js';
 import { done, lastWords } from './words.js';
 
@@ -61,10 +61,10 @@ export class LiveDisplay {
       write: this.through,
       isTTY: true,
       get columns() {
-        return stream.columns;
+        return columnsOf(stream);
       },
       get rows() {
-        return stream.rows;
+        return rowsOf(stream);
       },
     };
     this.draw = createLogUpdate(canvas as unknown as NodeJS.WritableStream, { showCursor: true });
@@ -122,7 +122,7 @@ export class LiveDisplay {
       etaMs: total === undefined || phase !== 'working' ? undefined : this.rate.eta(total - done(seen)),
       busyMs: ({ id }) => now - (this.busy.get(id)?.since ?? now),
       columns: this.columns,
-      rows: stream.rows ?? 24,
+      rows: rowsOf(stream),
       colors: hasColors(stream),
     });
   }
@@ -184,7 +184,7 @@ export class LiveDisplay {
   };
 
   private get columns(): number {
-    return this.setup.stream.columns ?? 80;
+    return columnsOf(this.setup.stream);
   }
 }
 

@@ -20,6 +20,16 @@ export function isDrawable(stream: TerminalStream, env: NodeJS.ProcessEnv): bool
   return stream.isTTY === true && env['TERM'] !== 'dumb' && !env['CI'];
 }
 
+/** Its width in cells. A terminal that nobody has given a size (docker's, expect's) says 0: then 80. */
+export function columnsOf({ columns }: Pick<TerminalStream, 'columns'>): number {
+  return columns || 80;
+}
+
+/** Its height in cells; 24 where it has none. */
+export function rowsOf({ rows }: Pick<TerminalStream, 'rows'>): number {
+  return rows || 24;
+}
+
 /** Whether it shows colours: Node's own answer, which heeds NO_COLOR and FORCE_COLOR. */
 export function hasColors(stream: TerminalStream): boolean {
   return stream.hasColors?.() === true;

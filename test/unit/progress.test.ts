@@ -163,6 +163,16 @@ describe('a live display', () => {
     expect(screen.written.length).toBe(before);
   });
 
+  it('takes a terminal that has no size for one of the usual size', async () => {
+    const screen = new Screen();
+    Object.assign(screen, { columns: 0, rows: 0 });
+    display(screen);
+    expect(await screen.lines()).toEqual([
+      '1     0s  one.png',
+      expect.stringMatching(/^░{30} {4}0% {2}0\/10/),
+    ]);
+  });
+
   it('has colours where the terminal has them', () => {
     expect(display(new Screen(80, 24, true)).screen.written).toContain('\u001b[36m1\u001b[39m');
     expect(display(new Screen(80, 24, false)).screen.written).not.toContain('\u001b[36m');
