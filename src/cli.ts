@@ -5,7 +5,7 @@ import { section } from './cli/help.js';
 import { parse, UsageError } from './cli/parse.js';
 import { report } from './cli/report.js';
 import { run } from './cli/run.js';
-import { describe, leave, say } from './cli/streams.js';
+import { describe, leave, quietWithoutReader, say } from './cli/streams.js';
 import { work } from './cli/work.js';
 import { nearest } from './nearest.js';
 import { VERSION } from './registry.js';
@@ -64,12 +64,15 @@ function unknown(first: string): string {
 }
 
 let over = false;
-// A script that waits for what never comes lets the process run dry: that is no success.
-process.once('exit', (code) => {
-  if (over || code !== 0) return;
+// A script that waits for what never comes lets the process run dry: that is no success. One that calls
+// `process.exit()` does not get here.
+process.once('beforeExit', () => {
+  if (over) return;
   say('there is nothing left to do, but SPEC still waits for something that never comes');
   process.exitCode = STATUS.wrong;
 });
+
+quietWithoutReader();
 
 main(process.argv.slice(2)).then(
   (ended) => end(ended),

@@ -143,6 +143,7 @@ const ROOMS: readonly Room[] = [
         'option-checks',
         'errors',
         'child/load',
+        'module-ref',
       ],
       ...['progress/words', 'progress/job-text', 'report', 'engines/'],
     ],

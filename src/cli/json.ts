@@ -39,10 +39,13 @@ function nearestForm(this: unknown, key: string, value: unknown): unknown {
   return value;
 }
 
-/** Of an Error: its name, message, own fields such as `code`, stack and cause. */
+/** Of an Error: its name, message, own fields such as `code`, errors, cause and stack. */
 function fieldsOf(error: Error): object {
   const { name, message, stack, cause } = error;
-  return Object.assign({ name, message }, error, cause === undefined ? {} : { cause }, { stack });
+  // Not enumerable where the language made them.
+  const { errors } = error as { errors?: unknown };
+  const hidden = { ...(errors === undefined ? {} : { errors }), ...(cause === undefined ? {} : { cause }) };
+  return Object.assign({ name, message }, error, hidden, { stack });
 }
 
 function withoutCircles(): Replacer {

@@ -18,7 +18,7 @@ import { parse, UsageError } from './parse.js';
 import { runHelp } from './run-help.js';
 import type { Format } from './stdin.js';
 import { jobsOf } from './stdin.js';
-import { describe, Failures, plainStream, quietWithoutReader, say, statOf, takeOutput } from './streams.js';
+import { describe, Failures, plainStream, say, statOf, takeOutput } from './streams.js';
 import { Taken } from './taken.js';
 
 /** `threadfactory run SPEC`. */
@@ -40,7 +40,6 @@ export const run: Command = {
     const json = given.flags.get('json') === true;
     const output = json ? takeOutput() : undefined;
     const lines = output && new JsonLines(output);
-    quietWithoutReader();
     const failures = new Failures();
     const taken = new Taken({
       path,
@@ -60,12 +59,10 @@ export const run: Command = {
       if (!taken.reasons.has(reason)) throw reason;
     });
     process.argv = [process.argv[0] ?? process.execPath, path, ...(given.rest ?? [])];
-    const ended = await carryOut(taken, {
-      path,
-      given,
-      format,
-      showsItself: options['progress'] !== undefined,
-    });
+    const showsItself = options['progress'] !== undefined;
+    const offExit = onScriptsExit(taken, showsItself);
+    const ended = await carryOut(taken, { path, given, format, showsItself });
+    offExit();
     await lines?.end();
     if (format !== undefined) process.stdin.destroy();
     return ended;
@@ -78,6 +75,19 @@ interface Errand {
   readonly format: Format | undefined;
   /** Whether a display says how the run ended. */
   readonly showsItself: boolean;
+}
+
+/**
+ * A script may end the process itself when its run is over (`.then(() => process.exit())`): without a status of its
+ * own the run's stands. @returns what takes that back
+ */
+function onScriptsExit(taken: Taken, showsItself: boolean): () => void {
+  const onExit = (code: number): void => {
+    const summary = taken.factory?.summary;
+    if (code === STATUS.done && summary !== undefined) process.exitCode = statusOf(summary, showsItself);
+  };
+  process.once('exit', onExit);
+  return () => process.removeListener('exit', onExit);
 }
 
 /** Loads the SPEC, starts what it did not start itself, and waits for the end. */

@@ -72,7 +72,8 @@ export function takeOutput(): LineStream {
   const { stdout, stderr } = process;
   if (stdout.isTTY) return stdout;
   const write = stdout.write.bind(stdout);
-  stdout.write = stderr.write.bind(stderr);
+  // Looked up each time: a display takes `write` over while it is there.
+  stdout.write = (...args: unknown[]): boolean => Reflect.apply(stderr.write, stderr, args);
   return {
     write: (text, written) => write(text, written),
     once: (event, listener) => stdout.once(event, listener),

@@ -1,6 +1,6 @@
-import { pathToFileURL } from 'node:url';
 import { SpecError } from '../errors.js';
 import type { ThreadFactory } from '../factory.js';
+import { isSameModule } from '../module-ref.js';
 import type { Commanded, CommandSide } from '../registry.js';
 
 /** What the command line says about the factory it runs. */
@@ -32,9 +32,8 @@ export class Taken implements CommandSide {
 
   constructed(factory: object, about: Parameters<CommandSide['constructed']>[1]): Commanded | undefined {
     const { path, manager, relayed, taken, skipped } = this.wishes;
-    const names = [path, pathToFileURL(path).href];
     // A library that a script loads may have factories of its own: they are none of ours.
-    if (!names.includes(about.module) && !names.includes(about.caller ?? '')) return undefined;
+    if (![about.module, about.caller ?? ''].some((name) => isSameModule(name, path))) return undefined;
     if (this.factory !== undefined) {
       throw new SpecError(
         `${path} builds more than one factory, so it is not clear which to run. Run it with node itself, or keep one ` +

@@ -62,8 +62,8 @@ export const work: Command = {
   help: workHelp,
   flags: new Map<string, FlagShape>([...BY_NAME, ['help', { short: 'h' }]]),
   async run(args) {
-    const { flags, positionals } = parse(args, this.flags);
-    const [spec, more] = positionals;
+    const { flags, positionals, rest = [] } = parse(args, this.flags);
+    const [spec, more] = [...positionals, ...rest];
     if (spec === undefined) throw new UsageError('Which SPEC? threadfactory work SPEC --name NAME');
     if (more !== undefined) throw new UsageError(`One SPEC is enough, got \`${more}\` too.`);
     if (!flags.has('name')) throw new UsageError('Under which name? threadfactory work SPEC --name NAME');

@@ -45,6 +45,13 @@ await new ThreadFactory({ manager: () => { throw new Error('no list today'); }, 
 const ThreadFactory = require('threadfactory');
 const factory = new ThreadFactory({ manager: () => { throw new Error('no list'); }, workerProcess: () => {} });
 factory.start().then(() => {});`,
+  'exits.cjs': `
+const ThreadFactory = require('threadfactory');
+const factory = new ThreadFactory({
+  manager: () => process.argv.slice(2),
+  workerProcess: (job) => { if (job === 'bad') throw new Error('bad job'); return job; },
+});
+factory.start().then(() => process.exit());`,
   'never.mjs': `await new Promise(() => {});`,
   'wait.cjs': `
 exports.workerStartup = () => console.error('worker ' + process.pid);
@@ -103,6 +110,23 @@ describe('threadfactory run', () => {
     const piped = await run('seq 3 | threadfactory run script.mjs --stdin lines --json --ordered');
     expect(piped.lines.map(({ result }) => result)).toEqual(['1', '2', '3']);
     expect([piped.stderr, piped.status]).toEqual(['after 3\n', 0]);
+  });
+
+  it('runs a script that ends the process itself: the run decides on the status', async () => {
+    expect(await run('threadfactory run exits.cjs -- good')).toMatchObject({ stderr: '', status: 0 });
+    const failed = await run('threadfactory run exits.cjs -- good bad');
+    expect(failed.stderr).toMatch(
+      /^threadfactory: job 1 \(bad\) failed: Error: bad job\nthreadfactory: finished in \d+s: 1 completed, 1 failed\n$/,
+    );
+    expect(failed.status).toBe(1);
+  });
+
+  it('knows its script by a link too, of either format', async () => {
+    const linked = 'mkdir -p links && ln -sf ../script.cjs ../script.mjs links/';
+    const said = await run(`${linked} && threadfactory run links/script.cjs --json -- a`);
+    expect([said.lines.map(({ job }) => job), said.stderr, said.status]).toEqual([['a'], '', 0]);
+    const other = await run('threadfactory run links/script.mjs --json');
+    expect([other.lines.length, other.stderr, other.status]).toEqual([2, 'after 2\n', 0]);
   });
 
   it('says which jobs failed where results are not printed', async () => {
@@ -188,6 +212,12 @@ describe('threadfactory', () => {
     expect(other.stderr).toContain('did you mean `threadfactory run`?');
     expect([help.status, version.status, other.status]).toEqual([0, 0, 2]);
   });
+
+  it('ends quietly where nobody reads what it says', async () => {
+    // The reader has gone before the command begins to write.
+    const said = await run('{ sleep 0.2; threadfactory run --help; } | exec true');
+    expect([said.stderr, said.status]).toEqual(['', 141]);
+  });
 });
 
 describe('on a terminal', () => {
@@ -217,6 +247,39 @@ exports.workerProcess = async (job) => {
       terminal.run('echo status $?');
       await terminal.until((lines) => lines.includes('status 130'));
       expect(terminal.cursorShown).toBe(true);
+    } finally {
+      terminal.close();
+    }
+  });
+});
+
+describe('on a terminal, with results in a file', () => {
+  it('what the script prints stands above the picture of the run', async () => {
+    await writeFile(
+      join(folder, 'talks.cjs'),
+      `const { existsSync } = require('node:fs');
+const ThreadFactory = require('threadfactory');
+const factory = new ThreadFactory({
+  manager: () => ['first', 'second'],
+  workerProcess: async (job) => {
+    while (!existsSync(job)) await new Promise((resolve) => setTimeout(resolve, 20));
+  },
+}, { workers: 1 });
+factory.on('completed', ({ job }) => console.log('done ' + job));`,
+    );
+    const terminal = new Terminal(folder);
+    try {
+      terminal.run('node_modules/.bin/threadfactory run talks.cjs --json > results.jsonl');
+      await terminal.until((lines) => lines.some((line) => /^1 +\d+s {2}first$/.test(line)));
+      await writeFile(join(folder, 'first'), '');
+      const lines = await terminal.until((all) => all.some((line) => /^1 +\d+s {2}second$/.test(line)));
+      expect(lines.filter((line) => / 0%| 50%/.test(line))).toHaveLength(1);
+      expect(lines.indexOf('done first')).toBe(1);
+      await writeFile(join(folder, 'second'), '');
+      await terminal.until((all) => all.at(-1) === '$');
+      expect(await readFile(join(folder, 'results.jsonl'), 'utf8')).toMatch(
+        /^\{.*"first".*\n\{.*"second".*\n$/,
+      );
     } finally {
       terminal.close();
     }

@@ -15,6 +15,7 @@ import type { Given } from '../../src/cli/parse.js';
 import { parse } from '../../src/cli/parse.js';
 import { run } from '../../src/cli/run.js';
 import { jobsOf } from '../../src/cli/stdin.js';
+import { work } from '../../src/cli/work.js';
 import { OPTION_NAMES, resolveOptions } from '../../src/options.js';
 
 const given = (...args: string[]): Given => parse(args, run.flags);
@@ -156,6 +157,12 @@ describe('the command line', () => {
   });
 });
 
+it('`work` refuses what is behind --', async () => {
+  await expect(work.run(['spec.js', '--name', 'november', '--', 'more'])).rejects.toThrow(
+    'One SPEC is enough, got `more` too.',
+  );
+});
+
 describe('jobs from standard input', () => {
   const read = async (
     chunks: readonly (string | Buffer)[],
@@ -240,6 +247,15 @@ describe('a value as JSON', () => {
       code: 'E_NO',
       cause: { name: 'Error', message: 'deep', stack: expect.stringContaining('deep') },
       stack: expect.stringContaining('TypeError: no'),
+    });
+  });
+
+  it('of an AggregateError has the errors in it', () => {
+    const error = new AggregateError([new RangeError('first'), 'second'], 'both');
+    expect(JSON.parse(toJson(error))).toMatchObject({
+      name: 'AggregateError',
+      message: 'both',
+      errors: [{ name: 'RangeError', message: 'first' }, 'second'],
     });
   });
 
