@@ -17,8 +17,7 @@ const PRINTED: readonly (readonly (string | RegExp)[])[] = [
   ['[ 0, 1, 4, 9, 16, 25 ]'],
   ['0 30', '1 10', '2 20'],
   ['again 2', 'failed 3 E_NEVER', '{ completed: 2, failed: 1 }'],
-  ['ran a.log', 'ran b.log', 'ran new.log', /^2 skipped \[/, "  Map(1) { 'new.log' => 7 },"],
-  ['4 true true true'],
+  [/^\{ completed: 1, skipped: 0, value: '1 files, 1 of them different' \}$|^ {2}value: '1 files/],
   ['[ 2, 3, 4 ]'],
 ];
 
@@ -30,7 +29,8 @@ it.each(SNIPPETS.map((snippet, at) => ({ ...snippet, at })))(
   'snippet $at of the README runs',
   async ({ file, text, at }) => {
     const ran = await script(text, { file });
-    expect(ran.stderr).toBe('');
+    // The last line of `progress: true` where there is no terminal.
+    expect(ran.stderr).toMatch(/^(threadfactory: finished in \d+s: \d+ completed\n)?$/);
     expect(ran.code).toBe(0);
     const lines = ran.stdout.split('\n');
     for (const expected of PRINTED[at] ?? []) {
