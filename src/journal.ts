@@ -114,6 +114,7 @@ class FileJournal implements Journal {
       if (this.#batch.length > MAX_BATCH) this.#flush();
     });
     this.#flush();
+    this.#jobs.settled(records);
     throwFirst(failures);
   }
 

@@ -1,7 +1,8 @@
 import { types } from 'node:util';
 import { JournalError } from '../errors.js';
 import type { Fields, Naming } from './format.js';
-import { jobHash, jobHashes } from './hash.js';
+import { digest, jobHash, jobText } from './hash.js';
+import { JobsOut } from './jobs-out.js';
 import { KeyOffsets, PositionOffsets } from './offsets.js';
 
 /** A job and its position in the list. */
@@ -41,6 +42,8 @@ export interface JobIndex {
    * called for.
    */
   identify(jobs: readonly IndexedJob[], refuse: (error: JournalError) => void): (string | undefined)[];
+  /** Of these jobs no line will be written any more. */
+  settled(jobs: readonly IndexedJob[]): void;
 }
 
 /** Two jobs of one list have the same key. */
@@ -66,6 +69,11 @@ export class PositionedJobs implements JobIndex {
   #completed = 0;
   /** Positions below this may have a line. */
   #end = 0;
+  /**
+   * The texts of jobs that are out, as they were in the list: whoever listens may change a job meanwhile (what came of
+   * an attempt, a counter), and what is recorded has to match the same list once more.
+   */
+  readonly #texts = new JobsOut();
 
   constructor(path: string) {
     this.#path = path;
@@ -102,7 +110,9 @@ export class PositionedJobs implements JobIndex {
 
   recall(index: number, job: unknown, read: (offset: number) => Fields): Fields | undefined {
     const fields = this.#lineOf(index, job, read);
-    return this.#offsets.get(index) > 0 ? fields : undefined;
+    if (this.#offsets.get(index) > 0) return fields;
+    if (typeof job === 'object' && job !== null) this.#texts.set(index, jobText(job));
+    return undefined;
   }
 
   /** The last line about the job at this position, which has to be this one. */
@@ -115,7 +125,11 @@ export class PositionedJobs implements JobIndex {
   }
 
   identify(jobs: readonly IndexedJob[]): string[] {
-    return jobHashes(jobs);
+    return jobs.map(({ index, job }) => this.#texts.get(index) ?? jobText(job)).map(digest);
+  }
+
+  settled(jobs: readonly IndexedJob[]): void {
+    for (const { index } of jobs) this.#texts.delete(index);
   }
 
   #changed(index: number): JournalError {
@@ -133,53 +147,66 @@ const TAKEN = 0;
 /** In place of an offset: a job of a list that was checked has that key, and nothing is recorded of it. */
 const LISTED = Number.NEGATIVE_INFINITY;
 
+/** So many jobs of a list that can't be checked are asked for their key twice: one made by chance would never be found. */
+const TRIED = 16;
+
 /**
- * With a key a job is its key, wherever it stands in the list.
+ * With a key a job is its key, wherever it stands in the list. It is recorded under the one that it had when it was
+ * handed out, whatever was done with the job since.
  *
  * The number of a key is where its recorded line begins; minus that, or `LISTED`, once it was found in a list that was
  * checked; `TAKEN` once it was recalled from one that was not. So it is positive while no job of this run is known by it.
+ * Looking up a key that is new to V8 takes as long as writing a line: hence once a job where nothing is recorded yet.
  */
 export class KeyedJobs implements JobIndex {
   readonly naming = { before: ',"key":', after: '' };
   readonly #key: (job: unknown) => string;
   readonly #offsets = new KeyOffsets();
+  #completed = 0;
+  /** The keys of a list that was checked. */
+  #listed: readonly string[] = [];
+  /** Those of jobs that are out, of a list that was not checked. */
+  readonly #out = new JobsOut();
 
   constructor(key: (job: unknown) => string) {
     this.#key = key;
   }
 
   get completed(): number {
-    return this.#offsets.size;
+    return this.#completed;
   }
 
   load(fields: Fields, offset: number): void {
     const { type, key } = fields;
     if (typeof key !== 'string' || key === '') throw new TypeError('its key is not a string');
-    if (type === 'completed') this.#offsets.set(key, offset);
+    if (type === 'completed' && this.#offsets.set(key, offset)) this.#completed++;
   }
 
   check(jobs: readonly unknown[]): void {
+    const keys: string[] = [];
     for (let index = 0; index < jobs.length; index++) {
       const key = this.#keyOf(index, jobs[index]);
-      const offset = this.#offsets.get(key);
-      if (offset !== undefined && offset <= 0) throw new DuplicateKeyError(key, index);
-      this.#offsets.set(key, offset === undefined ? LISTED : -offset);
+      keys.push(key);
+      const offset = this.#recordedAt(key);
+      if (offset !== undefined) this.#offsets.set(key, -offset);
+      else if (!this.#offsets.set(key, LISTED)) throw new DuplicateKeyError(key, index);
     }
+    this.#listed = keys;
   }
 
   recall(index: number, job: unknown, read: (offset: number) => Fields): Fields | undefined {
     const key = this.#keyOf(index, job);
-    const offset = this.#offsets.get(key);
-    if (offset === TAKEN) throw new DuplicateKeyError(key, index);
-    // A list that was checked has no second one.
-    if (offset === undefined || offset > 0) this.#offsets.set(key, TAKEN);
-    return offset === undefined || offset === LISTED ? undefined : read(Math.abs(offset));
+    const listed = this.#listed[index];
+    if (listed === undefined) return this.#recallUnlisted(index, job, key, read);
+    if (listed !== key) throw changedKey(index, key, listed);
+    const offset = this.#completed === 0 ? LISTED : this.#offsets.get(listed);
+    return offset === undefined || offset === LISTED ? undefined : read(-offset);
   }
 
   identify(jobs: readonly IndexedJob[], refuse: (error: JournalError) => void): (string | undefined)[] {
     return jobs.map(({ index, job }) => {
       try {
-        return JSON.stringify(this.#sameKey(index, job));
+        return JSON.stringify(this.#listed[index] ?? this.#out.get(index) ?? this.#keyOf(index, job));
       } catch (error) {
         if (!(error instanceof JournalError)) throw error;
         refuse(error);
@@ -188,15 +215,34 @@ export class KeyedJobs implements JobIndex {
     });
   }
 
-  /** The key by which the job was recalled: under another one it would not be found again, or another job would be. */
-  #sameKey(index: number, job: unknown): string {
-    const key = this.#keyOf(index, job);
-    const offset = this.#offsets.get(key);
-    if (offset !== undefined && offset <= 0) return key;
-    throw new JournalError(
-      `\`key\` returned ${JSON.stringify(key)} for job ${index}, and something else before. It must always return the ` +
-        'same for one job: is it made of something that changes, or was the job changed meanwhile?',
-    );
+  settled(jobs: readonly IndexedJob[]): void {
+    for (const { index } of jobs) this.#out.delete(index);
+  }
+
+  #recallUnlisted(
+    index: number,
+    job: unknown,
+    key: string,
+    read: (offset: number) => Fields,
+  ): Fields | undefined {
+    if (index < TRIED) {
+      const again = this.#keyOf(index, job);
+      if (again !== key) throw changedKey(index, again, key);
+    }
+    const offset = this.#recordedAt(key);
+    if (offset !== undefined) {
+      this.#offsets.set(key, TAKEN);
+      return read(offset);
+    }
+    if (!this.#offsets.set(key, TAKEN)) throw new DuplicateKeyError(key, index);
+    this.#out.set(index, key);
+    return undefined;
+  }
+
+  /** Where the line of this key begins, if it has one and no job of this run is known by it. */
+  #recordedAt(key: string): number | undefined {
+    const offset = this.#completed === 0 ? undefined : this.#offsets.get(key);
+    return offset !== undefined && offset > 0 ? offset : undefined;
   }
 
   #keyOf(index: number, job: unknown): string {
@@ -215,6 +261,13 @@ export class KeyedJobs implements JobIndex {
     const got = nameOf(key);
     throw new JournalError(`Expected \`key\` to return a non-empty string for job ${index}, got ${got}`);
   }
+}
+
+function changedKey(index: number, key: string, before: string): JournalError {
+  return new JournalError(
+    `\`key\` returned ${JSON.stringify(key)} for job ${index}, and ${JSON.stringify(before)} before. It must always ` +
+      'return the same for one job: is it made of something that changes, or was the job changed meanwhile?',
+  );
 }
 
 function nameOf(value: unknown): string {

@@ -35,10 +35,6 @@ export class KeyOffsets {
     this.#maxEntries = maxEntries;
   }
 
-  get size(): number {
-    return this.#maps.reduce((sum, map) => sum + map.size, 0);
-  }
-
   get(key: string): number | undefined {
     for (const map of this.#maps) {
       const value = map.get(key);
@@ -47,11 +43,12 @@ export class KeyOffsets {
     return undefined;
   }
 
-  set(key: string, value: number): void {
+  /** Sets the number of a key. @returns whether it had none, which costs nothing to find out here */
+  set(key: string, value: number): boolean {
     const [first, second] = this.#maps;
     if (first !== undefined && second === undefined && first.size < this.#maxEntries) {
-      first.set(key, value);
-      return;
+      const { size } = first;
+      return first.set(key, value).size > size;
     }
     let target =
       this.#maps.find((map) => map.has(key)) ?? this.#maps.find((map) => map.size < this.#maxEntries);
@@ -59,6 +56,8 @@ export class KeyOffsets {
       target = new Map();
       this.#maps.push(target);
     }
+    const isNew = !target.has(key);
     target.set(key, value);
+    return isNew;
   }
 }

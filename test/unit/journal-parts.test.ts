@@ -2,6 +2,7 @@ import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { JournalIo } from '../../src/journal/io.js';
 import { ioError, nodeIo } from '../../src/journal/io.js';
+import { JobsOut } from '../../src/journal/jobs-out.js';
 import { LineBuffer, roomFor } from '../../src/journal/line-buffer.js';
 import { LineCache, LineReader, lineNumberAt } from '../../src/journal/lines.js';
 import { KeyOffsets, PositionOffsets } from '../../src/journal/offsets.js';
@@ -139,6 +140,21 @@ describe('the line buffer', () => {
   });
 });
 
+describe('the texts of jobs that are out', () => {
+  test('are kept for any indices until each job has settled', () => {
+    const texts = new JobsOut();
+    const indices = [0, 1, 16_384, 32_768, 32_769, 2 ** 40];
+    for (const index of indices) texts.set(index, `old ${index}`);
+    for (const index of indices) texts.set(index, `job ${index}`);
+    for (const index of indices) expect(texts.get(index)).toBe(`job ${index}`);
+    expect(texts.get(2)).toBeUndefined();
+    for (const [at, index] of indices.entries()) {
+      texts.delete(index);
+      expect(indices.map((each) => texts.get(each) !== undefined)).toEqual(indices.map((_, i) => i > at));
+    }
+  });
+});
+
 describe('offsets', () => {
   test('by position are kept far out as well as near', () => {
     const positions = new PositionOffsets();
@@ -156,9 +172,8 @@ describe('offsets', () => {
 
   test('by key are kept for more keys than a Map holds', () => {
     const keys = new KeyOffsets(10);
-    for (let i = 0; i < 100; i++) keys.set(`key ${i}`, i);
-    for (let i = 0; i < 100; i += 2) keys.set(`key ${i}`, -i);
-    expect(keys.size).toBe(100);
+    for (let i = 0; i < 100; i++) expect(keys.set(`key ${i}`, i)).toBe(true);
+    for (let i = 0; i < 100; i += 2) expect(keys.set(`key ${i}`, -i)).toBe(false);
     expect([keys.get('key 7'), keys.get('key 98'), keys.get('key 100')]).toEqual([7, -98, undefined]);
   });
 });

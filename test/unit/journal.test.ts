@@ -143,6 +143,19 @@ describe('a journal without a key', () => {
     for (const list of [['a', 'b', 'c', 'd', 'e'], ['a', 'other'], ['a'], []]) again.check(list);
   });
 
+  test('knows a job by what it was when it was handed out, whatever was done with it since', () => {
+    const journal = journals.open();
+    const job = { n: 1, state: 'new' };
+    journal.recall(0, job);
+    job.state = 'tried';
+    journal.retry({ index: 0, job, attempt: 1, id: 1, error: new Error('no'), delay: 0 });
+    job.state = 'done';
+    journal.record([completed(0, job, 'A')]);
+    const [, retry, line] = journals.lines();
+    expect(retry?.['hash']).toBe(line?.['hash']);
+    expect(journals.reopen().recall(0, { n: 1, state: 'new' })).toEqual({ result: 'A' });
+  });
+
   test('serves a list that has grown, and one that has become shorter', () => {
     journals.open().record([completed(0, 'a', 1), completed(1, 'b', 2)]);
     const shorter = journals.reopen();
@@ -281,17 +294,34 @@ describe('a journal with a key', () => {
     expect(() => journal.recall(4, 'a')).toThrow(expect.objectContaining({ code: 'ERR_JOURNAL', cause }));
   });
 
-  test('refuses to record a job whose key has changed since it was recalled', () => {
-    const journal = journals.open({ key: byName });
+  test.each([
+    ['of an array', true],
+    ['of a lazy list', false],
+  ])('records a job %s under the key it had when it was handed out', (_, isArray) => {
+    const key = byName;
+    const journal = journals.open({ key });
     const job = { name: 'a' };
+    if (isArray) journal.check([job]);
     journal.recall(0, job);
     job.name = 'b';
-    expect(() => journal.record([completed(0, job, 1)])).toThrow(
-      /returned "b" for job 0, and something else before/,
-    );
-    expect(() => journal.retry({ index: 0, job, attempt: 1, id: 1, error: 1, delay: 0 })).toThrow(
-      /something else/,
-    );
+    journal.retry({ index: 0, job, attempt: 1, id: 1, error: 1, delay: 0 });
+    journal.record([completed(0, job, 'A')]);
+    expect(journals.lines().slice(1)).toMatchObject([{ key: 'a' }, { key: 'a' }]);
+    const again = journals.reopen({ key });
+    expect([again.recall(0, { name: 'b' }), again.recall(1, { name: 'a' })]).toEqual([
+      undefined,
+      { result: 'A' },
+    ]);
+  });
+
+  test('refuses a key that is another one each time', () => {
+    let count = 0;
+    const journal = journals.open({ key: () => `key ${count++}` });
+    const message = expect.stringMatching(/returned "key 1" for job 0, and "key 0" before\. It must always/);
+    expect(() => journal.recall(0, 'a')).toThrow(expect.objectContaining({ code: 'ERR_JOURNAL', message }));
+    count = 0;
+    journal.check(['a']);
+    expect(() => journal.recall(0, 'a')).toThrow(expect.objectContaining({ code: 'ERR_JOURNAL', message }));
     expect(journals.lines()).toHaveLength(1);
   });
 });
