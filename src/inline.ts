@@ -59,7 +59,7 @@ export function inlineSpawner(
         });
       },
     };
-    send({ brand: BRAND, type: 'loaded' });
+    send({ brand: BRAND, type: 'loaded', took: 0 });
     return child;
   };
 }

@@ -113,7 +113,12 @@ export type FatalPhase = 'spec' | 'load' | 'startup' | 'finish';
 
 export type ChildMessage =
   | ResultsMessage
-  | { readonly brand: typeof BRAND; readonly type: 'loaded' }
+  | {
+      readonly brand: typeof BRAND;
+      readonly type: 'loaded';
+      /** Milliseconds it took, by the child's own clock. */
+      readonly took: number;
+    }
   | { readonly brand: typeof BRAND; readonly type: 'ready'; readonly room: number }
   | {
       readonly brand: typeof BRAND;

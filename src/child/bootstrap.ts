@@ -46,6 +46,7 @@ let init: InitMessage | undefined;
 let spec: CheckedSpec | undefined;
 let runner: Runner | undefined;
 let lastSent: Promise<void> | undefined;
+let loadingSince = 0;
 
 /** Sends a message; a promise where the channel is full, settled when it is on its way. */
 function say(message: ChildMessage): Promise<void> | undefined {
@@ -149,6 +150,7 @@ function receive(message: ManagerMessage): void {
 
 async function load(message: InitMessage): Promise<void> {
   init = message;
+  loadingSince = systemClock.now();
   // From here on only the user's module keeps the loop going.
   process.channel?.unref();
   wanted = { module: message.module.id, factory: message.factory };
@@ -219,7 +221,7 @@ function announce(): void {
   if (phase !== 'found') return;
   phase = 'loaded';
   process.channel?.ref();
-  say({ brand: BRAND, type: 'loaded' });
+  say({ brand: BRAND, type: 'loaded', took: systemClock.now() - loadingSince });
 }
 
 /** The loop has nothing left to do. */

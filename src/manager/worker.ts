@@ -88,7 +88,6 @@ export class Worker {
   /** Whether it takes no messages any more. */
   private isLost = false;
   private startupLeft: number;
-  private startedAt = 0;
 
   constructor(
     spawn: SpawnChild,
@@ -222,7 +221,7 @@ export class Worker {
   private receive(message: ChildMessage): void {
     switch (message.type) {
       case 'loaded':
-        return this.loaded();
+        return this.loaded(message.took);
       case 'ready':
         return this.becameReady();
       case 'results':
@@ -244,10 +243,12 @@ export class Worker {
     }
   }
 
-  private loaded(): void {
+  private loaded(took: number): void {
     if (this._state !== 'starting') return;
     this._state = 'waiting';
-    this.pauseStartupTimer();
+    // Waiting for its number is not the worker's fault, nor is a manager that was busy.
+    this.clock.clear(this.startupTimer);
+    this.startupLeft = Math.max(1, this.startupLeft - took);
     this.events.loaded(this);
     if (this.id !== undefined) this.begin(this.id);
   }
@@ -359,17 +360,14 @@ export class Worker {
   }
 
   private startStartupTimer(): void {
-    this.startedAt = this.clock.now();
-    this.startupTimer = this.clock.after(this.startupLeft, () => {
+    const { _state } = this;
+    const expire = (): void => {
+      if (this._state !== _state) return;
       this.wasLate = true;
       this.kill('startup');
-    });
-  }
-
-  /** Waiting for its number is not the worker's fault. */
-  private pauseStartupTimer(): void {
-    this.clock.clear(this.startupTimer);
-    this.startupLeft = Math.max(1, this.startupLeft - (this.clock.now() - this.startedAt));
+    };
+    // What has arrived by now counts here, too.
+    this.startupTimer = this.clock.after(this.startupLeft, () => this.clock.soon(expire));
   }
 
   /** `workerFinish` has its time from when nothing runs any more. */

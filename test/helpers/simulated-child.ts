@@ -127,7 +127,7 @@ export class SimulatedChild {
 
   private load(): void {
     this.phase = 'loaded';
-    this.pipe.push(() => this.child.say({ type: 'loaded' }));
+    this.pipe.push(() => this.child.say({ type: 'loaded', took: 0 }));
   }
 
   private becomeReady(): void {

@@ -68,7 +68,7 @@ describe('numbers', () => {
     workers()[0]?.finish('recycled');
     pool.ensure(1);
     expect(children).toHaveLength(2);
-    child(1).say({ type: 'loaded' });
+    child(1).say({ type: 'loaded', took: 0 });
     expect([child(1).name, child(1).told]).toEqual([undefined, []]);
     child(0).exit();
     expect([child(1).name, child(1).told]).toEqual([1, ['begin']]);

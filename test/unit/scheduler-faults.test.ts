@@ -266,7 +266,7 @@ describe('timeout', () => {
     manager.clock.advance(1);
     expect(child.signals).toEqual(['SIGTERM']);
     // The replacement loads while the old process still lives; its number waits for that to go.
-    manager.child(1).say({ type: 'loaded' });
+    manager.child(1).say({ type: 'loaded', took: 0 });
     expect(manager.child(1).told).toEqual([]);
     manager.clock.advance(500);
     expect(child.signals).toEqual(['SIGTERM', 'SIGKILL']);

@@ -62,7 +62,7 @@ describe('the start of a worker', () => {
   it('waits for its module, then for its number, then for workerStartup', () => {
     const { worker, child, heard } = start();
     expect(worker.state).toBe('starting');
-    child.say({ type: 'loaded' });
+    child.say({ type: 'loaded', took: 0 });
     expect([worker.state, child.told]).toEqual(['waiting', []]);
     worker.assign(3);
     expect([worker.state, child.told, child.name]).toEqual(['beginning', ['begin'], 3]);
@@ -74,7 +74,7 @@ describe('the start of a worker', () => {
     const { worker, child } = start();
     worker.assign(1);
     expect(child.told).toEqual([]);
-    child.say({ type: 'loaded' });
+    child.say({ type: 'loaded', took: 0 });
     expect([worker.state, child.told]).toEqual(['beginning', ['begin']]);
   });
 
@@ -93,7 +93,7 @@ describe('the start of a worker', () => {
   it('does not count the time it waits for its number', () => {
     const { worker, child, clock } = start({ startupTimeout: 1000 });
     clock.advance(600);
-    child.say({ type: 'loaded' });
+    child.say({ type: 'loaded', took: 600 });
     clock.advance(100_000);
     worker.assign(1);
     clock.advance(399);
@@ -102,10 +102,28 @@ describe('the start of a worker', () => {
     expect(child.signals).toEqual(['SIGTERM']);
   });
 
+  it('has its own time, not that of a manager that was busy meanwhile', () => {
+    const { worker, child, clock } = start({ startupTimeout: 1000 });
+    worker.assign(1);
+    const soon: (() => void)[] = [];
+    clock.soon = (callback) => void soon.push(callback);
+    // Its timer is looked at before the message that has waited with it.
+    clock.pass(60_000);
+    clock.advance(0);
+    child.say({ type: 'loaded', took: 300 });
+    for (const callback of soon.splice(0)) callback();
+    expect([worker.state, child.signals]).toEqual(['beginning', []]);
+    clock.advance(699);
+    expect(soon).toEqual([]);
+    clock.advance(1);
+    for (const callback of soon) callback();
+    expect(child.signals).toEqual(['SIGTERM']);
+  });
+
   it('that failed is helped on the way out, and keeps the first word about it', () => {
     const { worker, child } = start();
     worker.assign(1);
-    child.say({ type: 'loaded' });
+    child.say({ type: 'loaded', took: 0 });
     child.say({ type: 'fatal', phase: 'startup', error: errorToWire(new Error('no db')) });
     child.say({ type: 'fatal', phase: 'load', error: errorToWire(new Error('second')) });
     expect(child.signals).toContain('SIGTERM');
@@ -121,7 +139,7 @@ describe('the start of a worker', () => {
 
   it('takes "loaded" and "ready" once, and only in their turn', () => {
     const { worker, child, heard } = ready();
-    child.say({ type: 'loaded' });
+    child.say({ type: 'loaded', took: 0 });
     child.say({ type: 'ready', room: 1 });
     expect([worker.state, heard]).toEqual(['ready', ['loaded', 'ready']]);
     const early = start();
@@ -182,7 +200,7 @@ describe('a worker that is ready', () => {
   it('by the time it has gone has not started', () => {
     const { worker, child, heard } = start();
     worker.assign(1);
-    child.say({ type: 'loaded' });
+    child.say({ type: 'loaded', took: 0 });
     child.disconnect();
     child.say({ type: 'ready', room: 1 });
     child.exit({ code: 1 });
@@ -232,7 +250,7 @@ describe('the end of a worker', () => {
 
     const beginning = start({ startupTimeout: 1000, shutdownTimeout: 200 });
     beginning.worker.assign(1);
-    beginning.child.say({ type: 'loaded' });
+    beginning.child.say({ type: 'loaded', took: 0 });
     beginning.worker.finish('finished');
     expect([beginning.child.told, beginning.child.signals]).toEqual([['begin', 'finish'], []]);
     beginning.child.say({ type: 'ready', room: 1 });
