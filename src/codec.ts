@@ -1,9 +1,11 @@
 import { types } from 'node:util';
 import { SerializationError } from './errors.js';
+import type { Frame, Unreadable } from './frames.js';
+import { BUFFER, FRAMED, piecesOf, readJoined, readPieces, sizeOf, UINT8_ARRAY, VALUE } from './frames.js';
 import type { PlainCopies } from './plain-copy.js';
 import { arePrototypesClean, copyPlain, NOT_PLAIN, plainCopies } from './plain-copy.js';
 import { describeRefusal, isReadable } from './refusal.js';
-import { deserialize, ownBytes, serialize } from './serializer.js';
+import { deserialize, serialize } from './serializer.js';
 
 export { exactJson, isJsonExact } from './plain-copy.js';
 export { describeRefusal } from './refusal.js';
@@ -12,13 +14,15 @@ export { describeRefusal } from './refusal.js';
  * A column of values (the jobs of a batch, or its results) as one value of a message:
  * - a number: so many times undefined, as of jobs that return nothing;
  * - a string: JSON text of an array, where it is exact, and the fastest;
- * - bytes: a tag, and what v8 wrote.
+ * - bytes: a tag, and what v8 wrote;
+ * - pieces of such bytes, where they are so large that a copy to join them costs more than to send each: they are the
+ *   values' own memory, so they have to be sent at once, or `joined`.
  *
  * Every value arrives as its structured clone would if it had been sent alone: what two values share, they do not share
  * on the other side. Per value v8 takes 2.5 µs, in one array 0.5 µs, so plain values (`copyPlain`), whose copies share
  * nothing, go in one array; bytes go as they are, and only the others one by one.
  */
-export type Encoded = number | string | Uint8Array;
+export type Encoded = number | string | Uint8Array | readonly Uint8Array[];
 
 /** Told of a value that can't be sent or read; it travels, or arrives, as undefined, the others unharmed. */
 export type OnRefused = (position: number, error: SerializationError) => void;
@@ -26,40 +30,14 @@ export type OnRefused = (position: number, error: SerializationError) => void;
 /** Names a value in an error, such as `job 17`. */
 export type NameOf = (position: number) => string;
 
-/** The first byte: one array of plain values, or that and after it the values that go one by one. */
+/** The first byte of one array of plain values; that of frames is `FRAMED`. */
 const PLAIN = 1;
-const FRAMED = 2;
 
-/** How a value that goes by itself is written. */
-const VALUE = 0;
-const BUFFER = 1;
-const UINT8_ARRAY = 2;
-
-/** Words of a frame's head: position, kind, length in bytes. */
-const FRAME_WORDS = 3;
+/** Bytes of a frame, on average, from which on a column stays in pieces: below, a piece of its own costs more than its copy. */
+const PIECE_BYTES = 16 * 1024;
 
 /** Bytes; Node's own message lengths are 32 bits, and it does not look whether they suffice. */
 const MAX_BYTES = 2 ** 31 - 1;
-
-/**
- * Smaller Buffers of a message share one piece of memory, as those of `Buffer.from` share Node's pool: a piece of its own
- * for each cost a fifth of the rate at 1 KB. In a larger message it would be too much to keep for one of them.
- */
-const SMALL_BYTES = 4096;
-const SLAB_BYTES = 256 * 1024;
-
-/** A value that goes by itself. */
-interface Frame {
-  readonly position: number;
-  readonly kind: number;
-  readonly bytes: Uint8Array;
-}
-
-/** A value that was written and can't be read, and what v8 said. */
-interface Unreadable {
-  readonly position: number;
-  readonly cause: unknown;
-}
 
 const { stringify, parse } = JSON;
 const { getPrototypeOf } = Object;
@@ -132,7 +110,17 @@ export function decodeColumn(
 /** About how many bytes of a message an encoded column takes. */
 export function encodedSize(encoded: Encoded): number {
   if (typeof encoded === 'number') return 8;
-  return typeof encoded === 'string' ? encoded.length : encoded.byteLength;
+  if (typeof encoded === 'string') return encoded.length;
+  return isPieces(encoded) ? sizeOf(encoded) : encoded.byteLength;
+}
+
+/** The column in memory of its own, for who does not send it at once. */
+export function joined(encoded: Encoded): Encoded {
+  return isPieces(encoded) ? Buffer.concat(encoded) : encoded;
+}
+
+function isPieces(encoded: Encoded): encoded is readonly Uint8Array[] {
+  return Array.isArray(encoded);
 }
 
 function isUndefined(values: readonly unknown[]): boolean {
@@ -148,12 +136,18 @@ function join(
 ): Encoded | { cause: unknown } {
   try {
     if (copies.exact && !copies.slow) return stringify(plain);
-    const encoded = frames.length > 0 ? joinFrames(frames, serialize(plain)) : serialize(plain, PLAIN);
-    if (encoded.byteLength <= MAX_BYTES) return encoded;
-    return { cause: new RangeError(`${encoded.byteLength} bytes`) };
+    if (frames.length === 0) return within(serialize(plain, PLAIN));
+    const pieces = piecesOf(frames, serialize(plain));
+    const isLarge = sizeOf(pieces) >= frames.length * PIECE_BYTES;
+    return within(isLarge ? pieces : Buffer.concat(pieces));
   } catch (cause) {
     return { cause };
   }
+}
+
+function within(encoded: Uint8Array | readonly Uint8Array[]): Encoded | { cause: unknown } {
+  const size = encodedSize(encoded);
+  return size <= MAX_BYTES ? encoded : { cause: new RangeError(`${size} bytes`) };
 }
 
 function encodeFrame(value: unknown, position: number, nameOf: NameOf): Frame | SerializationError {
@@ -177,62 +171,14 @@ function valueFrame(value: unknown, position: number, nameOf: NameOf): Frame | S
   }
 }
 
-/** Tag, number of frames, heads of frames, frames, plain values; all numbers are 32 bits in this machine's order. */
-function joinFrames(frames: readonly Frame[], plain: Uint8Array): Uint8Array {
-  const head = new Uint32Array(2 + frames.length * FRAME_WORDS);
-  head[0] = FRAMED;
-  head[1] = frames.length;
-  const parts: Uint8Array[] = [new Uint8Array(head.buffer)];
-  let word = 2;
-  for (const { position, kind, bytes } of frames) {
-    head[word++] = position;
-    head[word++] = kind;
-    head[word++] = bytes.byteLength;
-    parts.push(bytes);
-  }
-  parts.push(plain);
-  return Buffer.concat(parts);
-}
-
-function decode(encoded: string | Uint8Array, unreadable: Unreadable[]): unknown[] {
+function decode(encoded: Exclude<Encoded, number>, unreadable: Unreadable[]): unknown[] {
   try {
     if (typeof encoded === 'string') return parse(encoded) as unknown[];
+    if (isPieces(encoded)) return readPieces(encoded, unreadable);
     if (encoded[0] === PLAIN) return deserialize(encoded.subarray(1)) as unknown[];
-    if (encoded[0] === FRAMED) return splitFrames(encoded, unreadable);
-    throw new TypeError('No column begins like this');
+    if (encoded[0] !== FRAMED) throw new TypeError('No column begins like this');
+    return readJoined(encoded, unreadable);
   } catch (cause) {
     throw new SerializationError('Cannot read a column of values', { cause });
   }
-}
-
-function splitFrames(encoded: Uint8Array, unreadable: Unreadable[]): unknown[] {
-  const count = new Uint32Array(ownBytes(encoded, 4, 8))[0] ?? 0;
-  const headEnd = 8 + count * FRAME_WORDS * 4;
-  const head = new Uint32Array(ownBytes(encoded, 8, headEnd));
-  let plainFrom = headEnd;
-  for (let i = 0; i < count; i++) plainFrom += head[i * FRAME_WORDS + 2] ?? 0;
-  const values = deserialize(encoded.subarray(plainFrom)) as unknown[];
-  let slab: ArrayBuffer | undefined;
-  let from = headEnd;
-  for (let i = 0; i < head.length; i += FRAME_WORDS) {
-    const position = head[i] ?? 0;
-    const kind = head[i + 1] ?? VALUE;
-    const length = head[i + 2] ?? 0;
-    try {
-      if (kind === BUFFER && length < SMALL_BYTES && plainFrom - headEnd <= SLAB_BYTES) {
-        slab ??= ownBytes(encoded, headEnd, plainFrom);
-        values[position] = Buffer.from(slab, from - headEnd, length);
-      } else values[position] = decodeFrame(kind, encoded, from, from + length);
-    } catch (cause) {
-      unreadable.push({ position, cause });
-    }
-    from += length;
-  }
-  return values;
-}
-
-function decodeFrame(kind: number, encoded: Uint8Array, from: number, to: number): unknown {
-  if (kind === BUFFER) return Buffer.from(ownBytes(encoded, from, to));
-  if (kind === UINT8_ARRAY) return new Uint8Array(ownBytes(encoded, from, to));
-  return deserialize(encoded.subarray(from, to));
 }

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { decodeColumn, encodeColumn, encodedSize } from './codec.js';
+import { decodeColumn, encodeColumn, encodedSize, joined } from './codec.js';
 import * as errors from './errors.js';
 
 /*
@@ -214,7 +214,7 @@ function valueToWire(value: unknown, progress: Progress, matters: boolean): Wire
   });
   // Read back at once: what goes into the message is plain, and known to be readable.
   const clone =
-    isRefused || encodedSize(encoded) > MAX_FIELD ? undefined : attempt(() => decodeColumn(encoded));
+    isRefused || encodedSize(encoded) > MAX_FIELD ? undefined : attempt(() => decodeColumn(joined(encoded)));
   if (clone !== undefined) return { value: clone[0] };
   return matters ? { value: inWords(value) } : undefined;
 }

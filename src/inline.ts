@@ -1,8 +1,9 @@
 import { Runner } from './child/runner.js';
 import type { Clock } from './clock.js';
+import { joined } from './codec.js';
 import { runInside, runOutside } from './inside.js';
 import type { Child, SpawnChild } from './manager/child.js';
-import type { ChildMessage } from './protocol.js';
+import type { ChildMessage, ManagerMessage } from './protocol.js';
 import { BRAND } from './protocol.js';
 import type { CheckedSpec } from './spec.js';
 
@@ -18,7 +19,8 @@ export function inlineSpawner(
   return (events) => {
     const { clock } = options;
     let gone = false;
-    const send = (message: ChildMessage): undefined => {
+    const send = (said: ChildMessage): undefined => {
+      const message = withOwnMemory(said);
       clock.soon(() => {
         // Sent from within a job: what listeners do is no part of it.
         if (!gone) runOutside(() => events.message(message));
@@ -47,7 +49,8 @@ export function inlineSpawner(
       label() {},
       stderr: () => '',
       kill: end,
-      send(message) {
+      send(told) {
+        const message = withOwnMemory(told);
         clock.soon(() => {
           if (message.type === 'begin') void runInside('job', () => runner.begin(message.id));
           else if (message.type === 'jobs') runInside('job', () => runner.accept(message));
@@ -62,4 +65,12 @@ export function inlineSpawner(
     send({ brand: BRAND, type: 'loaded', took: 0 });
     return child;
   };
+}
+
+/** What a channel would copy at once: the message is read later, and until then the user may write into his Buffers. */
+function withOwnMemory<Message extends ChildMessage | ManagerMessage>(message: Message): Message {
+  if (message.type === 'jobs') return { ...message, jobs: joined(message.jobs) };
+  if (message.type === 'results') return { ...message, values: joined(message.values) };
+  if (message.type === 'progress') return { ...message, data: joined(message.data) };
+  return message;
 }

@@ -1,6 +1,10 @@
 import { readFileSync } from 'node:fs';
+import type { Clock } from './clock.js';
 
 const usage = process.resourceUsage.bind(process);
+
+/** Milliseconds between two samples: one takes as long as a hundred tiny jobs. */
+const SAMPLE_MS = 250;
 
 /**
  * The largest resident set of this process so far, in bytes.
@@ -10,6 +14,17 @@ const usage = process.resourceUsage.bind(process);
  */
 export function peakRss(): number {
   return highWater() ?? usage().maxRSS * 1024;
+}
+
+/** Samples of it, for who asks often: 0 between two. */
+export function peakRssSampler(clock: Clock): () => number {
+  let last = Number.NEGATIVE_INFINITY;
+  return () => {
+    const now = clock.now();
+    if (now - last < SAMPLE_MS) return 0;
+    last = now;
+    return peakRss();
+  };
 }
 
 function highWater(): number | undefined {

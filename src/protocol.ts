@@ -9,8 +9,8 @@
 /** Marks our messages. Changes with the protocol, so that two versions never half-understand each other. */
 export const BRAND = 'threadfactory/1';
 
-/** A column of values as the codec wrote it: a count of undefineds, JSON text, or bytes. */
-export type EncodedColumn = number | string | Uint8Array;
+/** A column of values as the codec wrote it: a count of undefineds, JSON text, bytes, or pieces of such bytes. */
+export type EncodedColumn = number | string | Uint8Array | readonly Uint8Array[];
 
 /** An error as plain data. Its shape is the error codec's own business. */
 export type EncodedError = unknown;

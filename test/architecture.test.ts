@@ -14,7 +14,7 @@ const TIME_AND_PROCESS = [
   'queueMicrotask',
   'globalThis',
 ];
-const VALUES = ['errors', 'error-wire', 'codec', 'serializer', 'plain-copy', 'refusal'];
+const VALUES = ['errors', 'error-wire', 'codec', 'frames', 'serializer', 'plain-copy', 'refusal'];
 const RUNNER = [
   'runner',
   'lane',
@@ -77,7 +77,7 @@ const ROOMS: readonly Room[] = [
   { name: 'words', files: ['describe'], may: ['node:util'], without: TIME_AND_PROCESS },
   { name: 'values', files: VALUES, may: ['node:util', 'node:v8', 'describe'] },
   { name: 'clock', files: ['clock'], may: [] },
-  { name: 'peak rss', files: ['peak-rss'], may: ['node:fs'] },
+  { name: 'peak rss', files: ['peak-rss'], may: ['node:fs'], types: ['clock'] },
   { name: 'histogram', files: ['histogram'], may: [], without: TIME_AND_PROCESS },
   {
     name: 'stats',

@@ -5,7 +5,7 @@ import { errorToWire } from '../error-wire.js';
 import { SpecError, ThreadFactoryError } from '../errors.js';
 import { runInside } from '../inside.js';
 import { isSameModule } from '../module-ref.js';
-import { peakRss } from '../peak-rss.js';
+import { peakRssSampler } from '../peak-rss.js';
 import type { ChildMessage, FactoryRef, FatalPhase, InitMessage, ManagerMessage } from '../protocol.js';
 import { BRAND, isBranded } from '../protocol.js';
 import { becomeWorker, constructions, loadedVersions, VERSION } from '../registry.js';
@@ -277,7 +277,7 @@ function begin(id: number): void {
       maxMemory: init.maxMemory,
       machine: init.machine,
       rss: process.memoryUsage.rss,
-      peakRss,
+      peakRss: peakRssSampler(systemClock),
       clock: systemClock,
       abandons: false,
     },

@@ -16,7 +16,7 @@ export interface ReportOptions {
   /** Bytes of RSS above which unstarted jobs are given back. */
   readonly maxMemory: number | undefined;
   readonly rss: () => number;
-  /** The largest resident set of the process so far, in bytes; 0 where it is not the worker's own. */
+  /** The largest resident set of the process so far, in bytes; 0 for no news, and where it is not the worker's own. */
   readonly peakRss: () => number;
   readonly clock: Clock;
 }

@@ -276,6 +276,24 @@ describe('a run', () => {
     expect(ran.said).toEqual([{ name: 'TypeError', attempts: 2 }, [[1, 1, true], null, [3, 1, true]]]);
   });
 
+  it('gives a job bytes of its own with workers: 0 as well', async () => {
+    const ran = await script(`${HEAD}
+      const bytes = Buffer.alloc(100_000, 1);
+      const f = new ThreadFactory({ manager: () => [bytes, bytes], worker: (b) => b.fill(b[0] + 1) }, { workers: 0 });
+      f.start().then(({ results }) => {
+        say([bytes, ...results].map((b) => [b[0], b.length]));
+        say(results[0].buffer !== results[1].buffer);
+      });`);
+    expect(ran.said).toEqual([
+      [
+        [1, 100_000],
+        [2, 100_000],
+        [2, 100_000],
+      ],
+      true,
+    ]);
+  });
+
   it('fails only the job or result that can not be sent, naming the property', async () => {
     const ran = await script(`${HEAD}
       const f = new ThreadFactory({

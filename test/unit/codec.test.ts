@@ -3,7 +3,14 @@ import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Encoded } from '../../src/codec.js';
-import { decodeColumn, describeRefusal, encodeColumn, encodedSize, isJsonExact } from '../../src/codec.js';
+import {
+  decodeColumn,
+  describeRefusal,
+  encodeColumn,
+  encodedSize,
+  isJsonExact,
+  joined,
+} from '../../src/codec.js';
 import { SerializationError } from '../../src/errors.js';
 import { exactJson } from '../../src/plain-copy.js';
 import { deserialize, serialize } from '../../src/serializer.js';
@@ -20,8 +27,8 @@ function encode(values: readonly unknown[]): Encoded {
 
 /** There and back, through a larger message that is overwritten afterwards: a view on it would show. */
 function roundTrip(values: readonly unknown[]): unknown[] {
-  const encoded = encode(values);
-  if (typeof encoded !== 'object') return decodeColumn(encoded);
+  const encoded = joined(encode(values));
+  if (!(encoded instanceof Uint8Array)) return decodeColumn(encoded);
   const message = Buffer.alloc(encoded.byteLength + 7, 0xee);
   message.set(encoded, 3);
   const decoded = decodeColumn(message.subarray(3, 3 + encoded.byteLength));
@@ -184,6 +191,51 @@ describe('a column', () => {
       expect(encode(slow)).toBeInstanceOf(Uint8Array);
       expectClones(slow);
     }
+  });
+
+  describe('of large bytes', () => {
+    const large = Buffer.alloc(40_000, 1);
+    const view = Uint8Array.from(large);
+
+    test('is sent as pieces, which are the memory of the values, and copied where it has to wait', () => {
+      const pieces = encode([large, { a: 1 }, view]) as readonly Uint8Array[];
+      expect(pieces[1]).toBe(large);
+      expect(pieces[2]).toBe(view);
+      const own = joined(pieces) as Uint8Array;
+      expect(own).toBeInstanceOf(Uint8Array);
+      expect(encodedSize(pieces)).toBe(own.byteLength);
+      expect(decodeColumn(pieces)).toEqual([large, { a: 1 }, view]);
+      expect(decodeColumn(own)).toEqual([large, { a: 1 }, view]);
+      expect(joined('[1]')).toBe('[1]');
+    });
+
+    test('stays joined while a frame is small on average', () => {
+      expect(encode([large, ...Array.from({ length: 9 }, () => Buffer.alloc(10))])).toBeInstanceOf(
+        Uint8Array,
+      );
+    });
+
+    test('gives a Buffer that is most of its message without a copy, and any other in memory of its own', () => {
+      /** What a channel makes of pieces: views on one message. */
+      const arrived = (values: readonly unknown[]) => {
+        const pieces = encode(values) as readonly Uint8Array[];
+        const message = Buffer.concat(pieces);
+        let to = 0;
+        const views = pieces.map(({ byteLength }) => {
+          to += byteLength;
+          return message.subarray(to - byteLength, to);
+        });
+        return { memory: message.buffer, values: decodeColumn(views) as Uint8Array[] };
+      };
+      const alone = arrived([large]);
+      expect(alone.values).toEqual([large]);
+      expect(alone.values[0]?.buffer).toBe(alone.memory);
+      const among = arrived([large, view, large, large]);
+      expect(among.values).toEqual([large, view, large, large]);
+      for (const { buffer, byteLength } of [...among.values, ...arrived([view]).values]) {
+        expect(buffer.byteLength).toBe(byteLength);
+      }
+    });
   });
 
   test('has a size', () => {

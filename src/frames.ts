@@ -1,0 +1,145 @@
+import { deserialize, ownBytes } from './serializer.js';
+
+/**
+ * The values of a column that go one by one, as a message has them: a head, a frame for each, and after them the plain
+ * values in one array. All of it joined, or, where frames are large, in pieces that were never copied.
+ */
+
+/** The first byte of the head. */
+export const FRAMED = 2;
+
+/** How a value that goes by itself is written. */
+export const VALUE = 0;
+export const BUFFER = 1;
+export const UINT8_ARRAY = 2;
+
+/** Words of a frame's head: position, kind, length in bytes. */
+const FRAME_WORDS = 3;
+
+/**
+ * Smaller Buffers of a message share one piece of memory, as those of `Buffer.from` share Node's pool: a piece of its own
+ * for each cost a fifth of the rate at 1 KB. In a larger message it would be too much to keep for one of them.
+ */
+const SMALL_BYTES = 4096;
+const SLAB_BYTES = 256 * 1024;
+
+/** A Buffer stays a view on the message that brought it if it is at least this share of the memory that it keeps. */
+const KEPT_SHARE = 1 / 3;
+
+/** A value that goes by itself. */
+export interface Frame {
+  readonly position: number;
+  readonly kind: number;
+  readonly bytes: Uint8Array;
+}
+
+/** A value that was written and can't be read, and what v8 said. */
+export interface Unreadable {
+  readonly position: number;
+  readonly cause: unknown;
+}
+
+/** Tag, number of frames, heads of frames (all 32 bits in this machine's order); each frame; the plain values. */
+export function piecesOf(frames: readonly Frame[], plain: Uint8Array): Uint8Array[] {
+  const head = new Uint32Array(2 + frames.length * FRAME_WORDS);
+  head[0] = FRAMED;
+  head[1] = frames.length;
+  const pieces: Uint8Array[] = [new Uint8Array(head.buffer)];
+  let word = 2;
+  for (const { position, kind, bytes } of frames) {
+    head[word++] = position;
+    head[word++] = kind;
+    head[word++] = bytes.byteLength;
+    pieces.push(bytes);
+  }
+  pieces.push(plain);
+  return pieces;
+}
+
+/** Bytes of all pieces. */
+export function sizeOf(pieces: readonly Uint8Array[]): number {
+  return pieces.reduce((sum, { byteLength }) => sum + byteLength, 0);
+}
+
+/**
+ * The values of frames that came joined; each in memory of its own, or small ones together.
+ *
+ * @param unreadable gets those that v8 can't read
+ */
+export function readJoined(encoded: Uint8Array, unreadable: Unreadable[]): unknown[] {
+  const pieces = cut(encoded);
+  return readFrames(pieces, unreadable, intoSlab(encoded, pieces));
+}
+
+/** The values of frames that came as pieces; a Buffer may be a view on the memory of its message. */
+export function readPieces(pieces: readonly Uint8Array[], unreadable: Unreadable[]): unknown[] {
+  return readFrames(pieces, unreadable, viewOrCopy);
+}
+
+/** The pieces that were joined, as views. */
+function cut(encoded: Uint8Array): Uint8Array[] {
+  const count = words(encoded.subarray(4, 8))[0] ?? 0;
+  let from = (2 + count * FRAME_WORDS) * 4;
+  const head = words(encoded.subarray(0, from));
+  const pieces = [encoded.subarray(0, from)];
+  for (let word = 4; word < head.length; word += FRAME_WORDS) {
+    const to = from + (head[word] ?? 0);
+    pieces.push(encoded.subarray(from, to));
+    from = to;
+  }
+  pieces.push(encoded.subarray(from));
+  return pieces;
+}
+
+/** @param bufferOf makes the Buffer of a frame that holds one */
+function readFrames(
+  pieces: readonly Uint8Array[],
+  unreadable: Unreadable[],
+  bufferOf: (bytes: Uint8Array) => Buffer,
+): unknown[] {
+  const head = words(pieces[0] as Uint8Array);
+  const values = deserialize(pieces.at(-1) as Uint8Array) as unknown[];
+  for (let frame = 1; frame < pieces.length - 1; frame++) {
+    const bytes = pieces[frame] as Uint8Array;
+    const word = 2 + (frame - 1) * FRAME_WORDS;
+    const position = head[word] ?? 0;
+    const kind = head[word + 1];
+    try {
+      if (kind === BUFFER) values[position] = bufferOf(bytes);
+      else if (kind === UINT8_ARRAY) values[position] = new Uint8Array(ownBytes(bytes, 0, bytes.byteLength));
+      else values[position] = deserialize(bytes);
+    } catch (cause) {
+      unreadable.push({ position, cause });
+    }
+  }
+  return values;
+}
+
+/** Small Buffers of a message that was joined share one copy of its frames, if that is not much to keep for one. */
+function intoSlab(encoded: Uint8Array, pieces: readonly Uint8Array[]): (bytes: Uint8Array) => Buffer {
+  const first = (pieces[0] as Uint8Array).byteLength;
+  const end = encoded.byteLength - (pieces.at(-1) as Uint8Array).byteLength;
+  if (end - first > SLAB_BYTES) return copyOf;
+  let slab: ArrayBuffer | undefined;
+  return (bytes) => {
+    if (bytes.byteLength >= SMALL_BYTES) return copyOf(bytes);
+    slab ??= ownBytes(encoded, first, end);
+    return Buffer.from(slab, bytes.byteOffset - encoded.byteOffset - first, bytes.byteLength);
+  };
+}
+
+/** As Node's own Buffers, it may be a part of a larger piece of memory; a Uint8Array never is. */
+function viewOrCopy(bytes: Uint8Array): Buffer {
+  const { buffer, byteOffset, byteLength } = bytes;
+  return byteLength >= buffer.byteLength * KEPT_SHARE
+    ? Buffer.from(buffer, byteOffset, byteLength)
+    : copyOf(bytes);
+}
+
+function copyOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(ownBytes(bytes, 0, bytes.byteLength));
+}
+
+function words(bytes: Uint8Array): Uint32Array {
+  return new Uint32Array(ownBytes(bytes, 0, bytes.byteLength));
+}
