@@ -108,6 +108,15 @@ export interface ResultsMessage {
   readonly full?: boolean;
 }
 
+/**
+ * What a child says before it starts a process of its own, once. Heard where children are forked: it is about processes, not
+ * about jobs.
+ */
+export interface SubprocessMessage {
+  readonly brand: typeof BRAND;
+  readonly type: 'subprocess';
+}
+
 /** Where in its life a child failed. */
 export type FatalPhase = 'spec' | 'load' | 'startup' | 'finish';
 

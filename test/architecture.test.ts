@@ -199,7 +199,10 @@ const ROOMS: readonly Room[] = [
 ];
 
 const RESERVED: readonly Reserved[] = [
-  { specifier: 'node:child_process', to: ['manager/fork', 'manager/group-guard', 'manager/pdeathsig'] },
+  {
+    specifier: 'node:child_process',
+    to: ['child/subprocesses', 'manager/fork', 'manager/group-guard', 'manager/pdeathsig'],
+  },
   { specifier: 'node:events', to: ['factory'] },
   { specifier: 'node:worker_threads', to: ['child/watchdog'] },
 ];
@@ -268,7 +271,7 @@ describe('the import rules', () => {
 
   it('reserve forking, events and threads to the files that are there for them', () => {
     expect(judge('manager/pool', "import { fork } from 'node:child_process';")).toEqual([
-      'manager/pool imports node:child_process, which is reserved to manager/fork, manager/group-guard, manager/pdeathsig',
+      'manager/pool imports node:child_process, which is reserved to child/subprocesses, manager/fork, manager/group-guard, manager/pdeathsig',
     ]);
     expect(judge('manager/pool', "import { EventEmitter } from 'node:events';")).toHaveLength(1);
     expect(judge('manager/fork', "import { Worker } from 'node:worker_threads';")).toHaveLength(1);

@@ -6,13 +6,21 @@ import { SpecError, ThreadFactoryError } from '../errors.js';
 import { runInside } from '../inside.js';
 import { isSameModule } from '../module-ref.js';
 import { peakRssSampler } from '../peak-rss.js';
-import type { ChildMessage, FactoryRef, FatalPhase, InitMessage, ManagerMessage } from '../protocol.js';
+import type {
+  ChildMessage,
+  FactoryRef,
+  FatalPhase,
+  InitMessage,
+  ManagerMessage,
+  SubprocessMessage,
+} from '../protocol.js';
 import { BRAND, isBranded } from '../protocol.js';
 import { becomeWorker, constructions, loadedVersions, VERSION } from '../registry.js';
 import type { CheckedSpec } from '../spec.js';
 import { exportsFunctions, isAnotherSpec, specOfModule } from '../spec.js';
 import { loadModule } from './load.js';
 import { Runner } from './runner.js';
+import { onFirstSubprocess } from './subprocesses.js';
 import { watchParent } from './watchdog.js';
 
 /**
@@ -49,7 +57,7 @@ let lastSent: Promise<void> | undefined;
 let loadingSince = 0;
 
 /** Sends a message; a promise where the channel is full, settled when it is on its way. */
-function say(message: ChildMessage): Promise<void> | undefined {
+function say(message: ChildMessage | SubprocessMessage): Promise<void> | undefined {
   if (send === undefined || !process.connected) return undefined;
   let sent: (() => void) | undefined;
   const done = new Promise<void>((resolve) => {
@@ -155,7 +163,9 @@ async function load(message: InitMessage): Promise<void> {
   process.channel?.unref();
   wanted = { module: message.module.id, factory: message.factory };
   if (message.managerPid !== 0 && process.ppid !== message.managerPid) orphaned();
+  // The watchdog ends the whole group; the kernel's parent-death signal this process alone.
   if (message.watchdog) watchParent(parent);
+  else onFirstSubprocess(() => void say({ brand: BRAND, type: 'subprocess' }));
   process.argv = [...message.argv];
   systemClock.after(message.startupTimeout * 0.9, tooLate).unref();
   becomeWorker({ constructed, started });

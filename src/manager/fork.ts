@@ -3,7 +3,7 @@ import { fork } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { OptionError } from '../errors.js';
-import type { ChildMessage, InitMessage, ManagerMessage } from '../protocol.js';
+import type { ChildMessage, InitMessage, ManagerMessage, SubprocessMessage } from '../protocol.js';
 import { isBranded } from '../protocol.js';
 import type { Child, ChildEvents, SpawnChild } from './child.js';
 import { GroupGuard } from './group-guard.js';
@@ -92,7 +92,6 @@ class ForkedChild implements Child {
     private readonly guard: GroupGuard | undefined,
   ) {
     this.pid = process.pid;
-    if (this.pid !== undefined) guard?.add(this.pid);
     process.on('error', (error) => {
       // Also emitted for a message that could not be sent, which the exit will answer.
       if (process.pid === undefined) this.end({ code: null, signal: null, error });
@@ -100,7 +99,10 @@ class ForkedChild implements Child {
     this.capture('stdout');
     this.capture('stderr');
     process.on('message', (message: unknown) => {
-      if (isBranded(message)) events.message(message as ChildMessage);
+      if (!isBranded(message)) return;
+      const said = message as ChildMessage | SubprocessMessage;
+      if (said.type !== 'subprocess') events.message(said);
+      else if (this.pid !== undefined && !this.gone) guard?.add(this.pid);
     });
     process.on('disconnect', () => events.disconnected());
     this.awaitExit();

@@ -7,8 +7,9 @@ import type { Socket } from 'node:net';
  * themselves, but not their subprocesses, and a worker that is killed that way can end nobody any more.
  *
  * A shell of a few hundred KB reads which process groups live and waits for the end of its input, which comes with the
- * manager's end, whatever that was. It sits in a session of its own, lives as long as there are workers, and keeps the
- * manager's process alive for nothing.
+ * manager's end, whatever that was. It sits in a session of its own, lives as long as there are such workers, and keeps
+ * the manager's process alive for nothing. There is none until a worker starts a process: forking one out of the manager
+ * took a tenth of a short run.
  */
 
 const SCRIPT = `
@@ -26,18 +27,11 @@ export class GroupGuard {
   private shell: ChildProcess | undefined;
   private readonly groups = new Set<number>();
 
-  /** @param pid the leader of a process group that lives */
+  /** @param pid the leader of a process group that lives, added once */
   add(pid: number): void {
     this.groups.add(pid);
-    if (this.shell !== undefined) this.tell(`+ ${pid}`);
-    // After the workers that are being forked now: none of them is to wait for a shell.
-    else if (this.groups.size === 1) setImmediate(() => this.start());
-  }
-
-  private start(): void {
-    if (this.shell !== undefined || this.groups.size === 0) return;
-    this.shell = startShell();
-    for (const pid of this.groups) this.tell(`+ ${pid}`);
+    this.shell ??= startShell();
+    this.tell(`+ ${pid}`);
   }
 
   /** @param pid one that was added and has gone: its number may soon be somebody else's */

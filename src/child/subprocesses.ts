@@ -1,0 +1,27 @@
+import childProcess from 'node:child_process';
+import { syncBuiltinESMExports } from 'node:module';
+
+/** What starts a process while the caller waits; everything else comes by `ChildProcess.prototype.spawn`. */
+const SYNCHRONOUS = ['spawnSync', 'execFileSync', 'execSync'] as const;
+
+/**
+ * Tells, once, that this process is about to start another one: before it does, since it may then wait for its end
+ * and say nothing more. What native code starts by itself is not seen.
+ */
+export function onFirstSubprocess(tell: () => void): void {
+  let told = false;
+  const telling = <Start extends object>(start: Start): Start =>
+    new Proxy(start, {
+      apply(target, self, args) {
+        if (!told) {
+          told = true;
+          tell();
+        }
+        return Reflect.apply(target as never, self, args);
+      },
+    });
+  const { prototype } = childProcess.ChildProcess as unknown as { prototype: { spawn: object } };
+  prototype.spawn = telling(prototype.spawn);
+  for (const name of SYNCHRONOUS) Object.assign(childProcess, { [name]: telling(childProcess[name]) });
+  syncBuiltinESMExports();
+}
