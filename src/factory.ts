@@ -7,6 +7,7 @@ import { SpecError, ThreadFactoryError } from './errors.js';
 import { isInside } from './inside.js';
 import { iterate } from './iteration.js';
 import { localEngine } from './local.js';
+import type { Completed, ThreadFactoryEvents } from './events.js';
 import type { ResolvedOptions, ThreadFactoryOptions } from './options.js';
 import { resolveOptions } from './options.js';
 import { BOOTSTRAP, SELF } from './paths.js';
@@ -15,50 +16,9 @@ import type { Commanded } from './registry.js';
 import { commandSide, isWorker, nextOrdinal, workerSide } from './registry.js';
 import { jobsFailed, Run } from './run.js';
 import { handleSignals } from './signals.js';
-import type { CheckedSpec, Failure, Summary, ThreadFactorySpec, WorkerNamedSpec } from './spec.js';
+import type { CheckedSpec, Summary, ThreadFactorySpec, WorkerNamedSpec } from './spec.js';
 import { checkSpec, NO_SPEC, specOfModule } from './spec.js';
-
-/** A job that completed, as `completed` and iteration give it. */
-export interface Completed<Job = unknown, Result = unknown> {
-  readonly index: number;
-  readonly job: Job;
-  readonly result: Result;
-  /** The worker's number. */
-  readonly id: number;
-  readonly attempt: number;
-  /** Epoch milliseconds. */
-  readonly startedAt: number;
-  /** Milliseconds. */
-  readonly duration: number;
-  /** Jobs settled so far, this one included. */
-  readonly done: number;
-  /** Jobs in the list; undefined while a lazy list is open. */
-  readonly total: number | undefined;
-}
-
-/** What `error` says of a job that failed for good. */
-export type JobFailure<Job = unknown> = Omit<Failure<Job>, 'error'>;
-
-/** The events of a factory and the arguments of their listeners. */
-export interface ThreadFactoryEvents<Job = unknown, Result = unknown, Value = unknown> {
-  ready: [{ id: number; pid: number }];
-  progress: [{ index: number; id: number; data: unknown }];
-  completed: [Completed<Job, Result>];
-  retry: [Error, { index: number; job: Job; id: number; attempt: number; delay: number }];
-  error: [Error, JobFailure<Job>?];
-  exit: [
-    {
-      id: number | undefined;
-      pid: number;
-      code: number | null;
-      signal: string | null;
-      reason: 'finished' | 'stopped' | 'recycled' | 'timeout' | 'aborted' | 'startup' | 'crashed';
-    },
-  ];
-  /** Something that did not end the run, and that somebody should know: the server of an engine is away, say. */
-  warning: [Error];
-  finished: [Summary<Job, Result, Value>];
-}
+import { tell, tellCompleted } from './tell.js';
 
 /**
  * Runs a list of jobs on every core: forks a worker process a core, which loads the module that called
@@ -200,29 +160,6 @@ export class ThreadFactory<
     return this.stop();
   }
 
-  /** Tells each listener by itself: what one throws is rethrown as an uncaught exception, and the run goes on. */
-  #tell(name: keyof ThreadFactoryEvents, ...args: readonly unknown[]): void {
-    for (const listener of this.rawListeners(name)) {
-      try {
-        Reflect.apply(listener, this, args);
-      } catch (error) {
-        throwLater(error);
-      }
-    }
-  }
-
-  /** The same for the one event that comes a million times: nothing is copied or spread for a single listener. */
-  #tellCompleted(job: object): void {
-    const listeners = this.listenerCount('completed');
-    if (listeners === 0) return;
-    if (listeners > 1) return this.#tell('completed', job);
-    try {
-      super.emit('completed', job as never);
-    } catch (error) {
-      throwLater(error);
-    }
-  }
-
   #go(input: unknown, iterated: boolean, sink: (job: object, failed: boolean) => void): Promise<unknown> {
     if (this.#running !== undefined) {
       return Promise.reject(
@@ -250,7 +187,7 @@ export class ThreadFactory<
   ): Promise<unknown> {
     const options = this.#options;
     const commanded = this.#commanded;
-    const emit = this.#tell.bind(this);
+    const emit = (name: keyof ThreadFactoryEvents, ...args: readonly unknown[]) => tell(this, name, ...args);
     // Never synchronously: whoever calls start() may attach listeners after it.
     await undefined;
     const loaded = await this.#loadSpec();
@@ -282,7 +219,7 @@ export class ThreadFactory<
         exit: (about) => emit('exit', about),
         warning: (error) => emit('warning', error),
         completed: (job) => {
-          this.#tellCompleted(job);
+          tellCompleted(this, job);
           if (iterated) sink(job, false);
         },
         failed: ({ index, job, id, attempts, error }) => {
@@ -331,13 +268,6 @@ export class ThreadFactory<
       return { spec: NO_SPEC, failure };
     }
   }
-}
-
-/** What a listener throws is no business of the run's: an uncaught exception, as if nobody had called it. */
-function throwLater(error: unknown): void {
-  process.nextTick(() => {
-    throw error;
-  });
 }
 
 function nested(): SpecError {

@@ -10,7 +10,7 @@ export {
   WorkerCrashError,
   WorkerStartError,
 } from './errors.js';
-export type { Completed, JobFailure, ThreadFactoryEvents } from './factory.js';
+export type { Completed, JobFailure, ThreadFactoryEvents } from './events.js';
 export { ThreadFactory } from './factory.js';
 export type { Engine, RetryOptions, ThreadFactoryOptions } from './options.js';
 export type {

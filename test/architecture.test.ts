@@ -109,7 +109,10 @@ const ROOMS: readonly Room[] = [
   { name: 'journal', files: ['journal', 'journal/'], may: ['node:*', ...VALUES], types: ['spec', 'options'] },
   {
     name: 'composition',
-    files: ['factory', 'run', 'local', 'engine', 'inline', 'iteration', 'listeners', 'signals', 'snapshot'],
+    files: [
+      ...['factory', 'events', 'tell', 'run', 'local', 'engine', 'inline', 'iteration', 'listeners'],
+      ...['signals', 'snapshot'],
+    ],
     may: [
       'node:*',
       'manager/',
@@ -152,7 +155,7 @@ const ROOMS: readonly Room[] = [
     name: 'names',
     files: ['index'],
     may: ['factory', 'errors'],
-    types: ['channels', 'factory', 'options', 'spec', 'stats'],
+    types: ['channels', 'events', 'options', 'spec', 'stats'],
   },
   {
     // Other engines than our own processes: they use the manager's rooms, and nothing knows them.
