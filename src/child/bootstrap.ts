@@ -15,10 +15,12 @@ import type {
   SubprocessMessage,
 } from '../protocol.js';
 import { BRAND, isBranded } from '../protocol.js';
-import { becomeWorker, constructions, loadedVersions, VERSION } from '../registry.js';
+import { becomeWorker } from '../registry.js';
 import type { CheckedSpec } from '../spec.js';
 import { exportsFunctions, isAnotherSpec, specOfModule } from '../spec.js';
 import { loadModule } from './load.js';
+import type { Wanted } from './not-found.js';
+import { another, missing, several } from './not-found.js';
 import { Runner } from './runner.js';
 import { onFirstSubprocess } from './subprocesses.js';
 import { watchParent } from './watchdog.js';
@@ -49,7 +51,7 @@ const EVALUATION_MS = 1000;
 let phase: 'loading' | 'found' | 'loaded' | 'running' | 'leaving' = 'loading';
 /** Whether the module has run to its end: what is constructed later is ready as soon as it is found. */
 let evaluated = false;
-let wanted: { module: string; factory: FactoryRef } | undefined;
+let wanted: Wanted | undefined;
 let init: InitMessage | undefined;
 let spec: CheckedSpec | undefined;
 let runner: Runner | undefined;
@@ -183,13 +185,13 @@ async function load(message: InitMessage): Promise<void> {
 }
 
 function constructed(module: string, ordinal: FactoryRef, checked: CheckedSpec): void {
-  if (!isWanted(module, ordinal)) return;
-  if (wanted?.factory === 'only' && ordinal !== 0) {
-    leaveSaying('spec', new SpecError(several()));
+  if (wanted === undefined || !isWanted(module, ordinal)) return;
+  if (wanted.factory === 'only' && ordinal !== 0) {
+    leaveSaying('spec', new SpecError(several(wanted.module)));
     return;
   }
   if (isAnotherSpec(init?.texts ?? [], checked, moduleText)) {
-    leaveSaying('spec', new SpecError(another()));
+    leaveSaying('spec', new SpecError(another(wanted)));
     return;
   }
   found(checked);
@@ -220,13 +222,6 @@ function isWanted(module: string, ordinal: FactoryRef): boolean {
   return wanted.factory === 'only' || ordinal === wanted.factory;
 }
 
-function several(): string {
-  return (
-    `The module ${wanted?.module} constructs more than one factory, and a machine can't tell which of them to work for: ` +
-    'keep one in the module that machines run, or give them a module of its functions.'
-  );
-}
-
 function announce(): void {
   if (phase !== 'found') return;
   phase = 'loaded';
@@ -238,41 +233,12 @@ function announce(): void {
 function drained(): void {
   if (phase === 'found') announce();
   else if (phase === 'loading' && wanted !== undefined)
-    leaveSaying('spec', new SpecError(missing('has nothing left to do')));
+    leaveSaying('spec', new SpecError(missing(wanted, 'has nothing left to do')));
 }
 
 function tooLate(): void {
-  if (phase === 'loading') leaveSaying('spec', new SpecError(missing('is still waiting for something')));
-}
-
-function another(): string {
-  const { module, factory } = wanted ?? { module: '?', factory: 0 };
-  return (
-    `The worker loaded ${module}, and factory number ${Number(factory) + 1} that it constructs there is another one than ` +
-    'in the manager: a construction before it depends on a condition that is false in workers. Construct every ' +
-    'factory of the module at its top level, unconditionally; only `factory.start()` may be behind a condition such ' +
-    'as `if (require.main === module)`.'
-  );
-}
-
-/** What the user has to move where. */
-function missing(state: string): string {
-  const { module, factory } = wanted ?? { module: '?', factory: 0 };
-  const made = constructions(module);
-  const which =
-    factory === 'only' ? 'not one, and no exported functions' : `not number ${Number(factory) + 1}`;
-  const others = loadedVersions().filter((version) => version !== VERSION);
-  const versions =
-    others.length > 0
-      ? ` It loaded another version of threadfactory (${others.join(', ')}) than ${VERSION}: install one.`
-      : '';
-  return (
-    `The worker loaded ${module} and found ${made === 0 ? 'no factory' : `${made} of its factories`}, ` +
-    `${which}; the module ${state}. Workers run this module again to get at its functions, so the factory ` +
-    'must be constructed when the module runs: at its top level, before the first `await factory.start()`, not in a ' +
-    'function that a worker does not call and not behind `if (require.main === module)` (only `factory.start()` may be ' +
-    `there). Move \`new ThreadFactory(…)\` there, or put the functions into a module of their own and pass its path.${versions}`
-  );
+  if (phase === 'loading' && wanted !== undefined)
+    leaveSaying('spec', new SpecError(missing(wanted, 'is still waiting for something')));
 }
 
 function begin(id: number): void {
