@@ -45,6 +45,7 @@ export function missing({ module, factory }: Wanted, state: string): string {
     `${which}; the module ${state}. Workers run this module again to get at its functions, so the factory ` +
     'must be constructed when the module runs: at its top level, before the first `await factory.start()`, not in a ' +
     'function that a worker does not call and not behind `if (require.main === module)` (only `factory.start()` may be ' +
-    `there). Move \`new ThreadFactory(…)\` there, or put the functions into a module of their own and pass its path.${versions}`
+    `there). Move \`new ThreadFactory(…)\` there, or put the functions into a module of their own and pass its path. ` +
+    `A helper that constructs it for another module passes that one as the option \`module\`.${versions}`
   );
 }
