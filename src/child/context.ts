@@ -1,6 +1,6 @@
 /**
- * What a job is told besides itself. One small object an attempt; the AbortSignal and the bound `progress` are made
- * only for those who ask.
+ * What a job is told besides itself. One small object an attempt, whose copy (`{ ...context }`) has all of it but the
+ * AbortSignal: that costs more than a tiny job, and is made only for those who ask.
  */
 
 /** What a context needs of the runner. */
@@ -13,30 +13,27 @@ export interface ContextHost {
 }
 
 export class Context {
-  readonly #host: ContextHost;
   #controller: AbortController | undefined;
   #reason: { readonly value: unknown } | undefined;
   #hasEnded = false;
+  readonly id: number;
   readonly index: number | undefined;
   readonly attempt: number | undefined;
+  readonly local: unknown;
+  /** The machine's name, where there are several. */
+  readonly machine: string | undefined;
+  /** Of a job that has ended there is no progress: it would come after the job's own event. */
+  readonly progress: (data: unknown) => void;
 
   constructor(host: ContextHost, index: number | undefined, attempt: number | undefined) {
-    this.#host = host;
+    this.id = host.id;
     this.index = index;
     this.attempt = attempt;
-  }
-
-  get id(): number {
-    return this.#host.id;
-  }
-
-  get local(): unknown {
-    return this.#host.local;
-  }
-
-  /** The machine's name, where there are several. */
-  get machine(): string | undefined {
-    return this.#host.machine;
+    this.local = host.local;
+    this.machine = host.machine;
+    this.progress = (data) => {
+      if (index !== undefined && !this.#hasEnded) host.progress(index, data);
+    };
   }
 
   /** Fires when the run is stopped at once or the attempt is over its time. */
@@ -44,13 +41,6 @@ export class Context {
     this.#controller ??= new AbortController();
     if (this.#reason !== undefined) this.#controller.abort(this.#reason.value);
     return this.#controller.signal;
-  }
-
-  /** Of a job that has ended there is no progress: it would come after the job's own event. */
-  get progress(): (data: unknown) => void {
-    return (data) => {
-      if (this.index !== undefined && !this.#hasEnded) this.#host.progress(this.index, data);
-    };
   }
 
   /** Fires the signal, now or when somebody first looks at it. */

@@ -900,4 +900,18 @@ describe('a context', () => {
     expect(seen[0]).toBe(seen[1]);
     expect(seen[0]?.aborted).toBe(false);
   });
+
+  test('can be copied, but for its signal', async () => {
+    const copies: object[] = [];
+    const { runner } = await readyRunner({
+      workerStartup: () => 'local',
+      workerProcess: (_, context) => {
+        copies.push({ ...context });
+      },
+    });
+    runner.accept(batchOf([0]));
+    expect(copies).toEqual([
+      { id: 1, index: 0, attempt: 1, local: 'local', machine: undefined, progress: expect.any(Function) },
+    ]);
+  });
 });
