@@ -206,7 +206,7 @@ const RESERVED: readonly Reserved[] = [
     specifier: 'node:child_process',
     to: ['child/subprocesses', 'manager/fork', 'manager/group-guard', 'manager/pdeathsig'],
   },
-  { specifier: 'node:events', to: ['factory'] },
+  { specifier: 'node:events', to: ['factory', 'tell'] },
   { specifier: 'node:worker_threads', to: ['child/watchdog'] },
 ];
 
