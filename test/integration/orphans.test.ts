@@ -89,6 +89,34 @@ describe('no worker outlives its manager', () => {
 });
 
 describe('subprocesses of a worker', () => {
+  it.each([
+    ['spawn', "import { spawn } from 'node:child_process'", "spawn('sleep', ['1000'])"],
+    ['exec', "import { exec } from 'node:child_process'", "exec('exec sleep 1000')"],
+    ['spawnSync', "import { spawnSync } from 'node:child_process'", "spawnSync('sleep', ['1000'])"],
+    ['execFileSync', "import child from 'node:child_process'", "child.execFileSync('sleep', ['1000'])"],
+  ])('started by %s go with a manager that is SIGKILLed', async (_, imported, started) => {
+    const folder = await project({
+      'main.mjs': `import ThreadFactory from 'threadfactory';
+        ${imported};
+        import { readFileSync, readdirSync } from 'node:fs';
+        const f = new ThreadFactory({
+          manager: () => [1, 2],
+          worker: (n, { progress }) => { if (n === 1) { ${started}; return new Promise(() => {}); } progress(n); },
+        }, { workers: 2, batchSize: 1 });
+        const isSleep = (pid) => { try { return readFileSync('/proc/' + pid + '/comm', 'utf8') === 'sleep\\n' && readFileSync('/proc/' + pid + '/environ', 'utf8').includes('OF_THIS_TEST=' + process.env.OF_THIS_TEST); } catch { return false; } };
+        if (!ThreadFactory.isWorker) setInterval(() => {
+          const pid = readdirSync('/proc').find(isSleep);
+          if (pid === undefined) return;
+          console.log(JSON.stringify([Number(pid)]));
+          process.kill(process.pid, 'SIGKILL');
+        }, 10);
+        await f.start();`,
+    });
+    const ran = await runIn(folder, 'main.mjs', { env: { OF_THIS_TEST: folder } });
+    expect(ran.said).toHaveLength(1);
+    await allGone(ran.said[0] as number[]);
+  });
+
   it('go with a worker that was killed, was aborted or left a job undone, however it ended', async () => {
     const ran = await script(`${HEAD}
       // As servers do. Then it is no signal that the worker ends by.
