@@ -77,7 +77,8 @@ export interface Journal {
    *
    * @returns its result, in a box since it may be undefined; or undefined for a job that has to run
    * @throws JournalError if the list is another one than that of the journal (without a key); if the key is no string, is
-   *   empty, or threw; if another job has the same key (with `duplicate: true`). A job refused here is not to be recorded.
+   *   empty, threw, or is another one each time; if another job has the same key (with `duplicate: true`). A job refused
+   *   here is not to be recorded.
    */
   recall(index: number, job: unknown): { readonly result: unknown } | undefined;
 
