@@ -16,5 +16,8 @@ export const MAX_OUTSTANDING = 1_000;
 export const MAX_INDEX = Number.MAX_SAFE_INTEGER;
 /** What a run, a queue or a machine may be called. */
 export const NAME = /^[\w.-]{1,64}$/;
-/** Progress of one chunk: entries that are kept for its outcome. */
+/** Progress of one chunk: entries that are kept for its outcome, and their characters as JSON. */
 export const MAX_PROGRESS = 1_000;
+export const MAX_PROGRESS_SIZE = 1024 * 1024;
+/** Characters of one failure as JSON. */
+export const MAX_ERROR = 128 * 1024;

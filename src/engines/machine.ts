@@ -195,8 +195,7 @@ export class Machine {
 
   private progressed(index: number, data: unknown): void {
     const running = this.running.find(index)?.running;
-    const entry = running?.chunk.note(index, data);
-    if (entry !== undefined) running?.progressed(entry);
+    if (running?.chunk.note(index, data) === true) running.progressed();
   }
 
   private reason(code: string, message: string, cause?: unknown): Error {

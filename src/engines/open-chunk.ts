@@ -4,14 +4,14 @@ import { indexAt } from '../protocol.js';
 import { engineError } from './codes.js';
 import type { ChunkJobs } from './envelope.js';
 import { toJson } from './json-values.js';
-import { MAX_OUTCOME, MAX_PROGRESS, MAX_VALUE_BYTES } from './limits.js';
+import { MAX_OUTCOME, MAX_PROGRESS, MAX_PROGRESS_SIZE, MAX_VALUE_BYTES } from './limits.js';
 import type { FailureKind, Progress, SealedOutcome } from './outcome.js';
 import { writeOutcome } from './outcome.js';
 import { errorToJson } from './wire-errors.js';
 
 /** A chunk that a machine is running: collects what becomes of its jobs, in columns. */
 
-/** Characters of results that one report holds at most; what comes after that runs again. */
+/** Characters of results and errors that one report holds at most; what comes after that runs again. */
 const ROOM = MAX_OUTCOME / 2;
 
 export class OpenChunk {
@@ -28,6 +28,8 @@ export class OpenChunk {
   private readonly spoiled = new Map<number, Error>();
   private progress: Progress[] = [];
   private progressed = 0;
+  private progressSize = 0;
+  private readonly progressSizes: number[] = [];
   private size = 0;
 
   constructor(
@@ -62,25 +64,36 @@ export class OpenChunk {
     if (isFailed(settlement)) {
       const { error } = settlement;
       const kind = threw(error) ? 'threw' : error instanceof WorkerCrashError ? 'crashed' : 'refused';
-      this.failed.push([position, kind, errorToJson(error)]);
+      this.fail(position, kind, error);
       return;
     }
     const refusal = this.spoiled.get(position) ?? this.keep(position, settlement.result);
-    if (refusal !== undefined) this.failed.push([position, 'refused', errorToJson(refusal)]);
+    if (refusal !== undefined) this.fail(position, 'refused', refusal);
   }
 
-  /** A job called `progress`. @returns the entry, to be told at once as well */
-  note(index: number, data: unknown): Progress | undefined {
+  /** A job called `progress`. @returns whether there is something to tell */
+  note(index: number, data: unknown): boolean {
     const json = data === undefined ? 'null' : toJson(data, `progress of job ${index}`);
-    if (json instanceof Error) {
+    const refusal =
+      json instanceof Error ? json : tooLarge(json, `Progress of job ${index}`, MAX_PROGRESS_SIZE);
+    if (refusal !== undefined) {
       const position = this.jobs.jobs.findIndex((_, at) => this.indexAt(at) === index);
-      if (!this.spoiled.has(position)) this.spoiled.set(position, json);
-      return undefined;
+      if (!this.spoiled.has(position)) this.spoiled.set(position, refusal);
+      return false;
     }
-    const entry = [this.progressed++, index, data] as const;
-    this.progress.push(entry);
-    if (this.progress.length > MAX_PROGRESS) this.progress.shift();
-    return entry;
+    this.progress.push([this.progressed++, index, data]);
+    this.progressSizes.push(String(json).length);
+    this.progressSize += String(json).length;
+    while (this.progress.length > MAX_PROGRESS || this.progressSize > MAX_PROGRESS_SIZE) {
+      this.progress.shift();
+      this.progressSize -= this.progressSizes.shift() ?? 0;
+    }
+    return true;
+  }
+
+  /** What is kept of the progress from this number on: the latest. */
+  progressFrom(number: number): readonly Progress[] {
+    return this.progress.filter(([at]) => at >= number);
   }
 
   /** The report. What has no ending is to run again. */
@@ -115,14 +128,8 @@ export class OpenChunk {
     const index = this.indexAt(position);
     const json = toJson(result, `the result of job ${index}`);
     if (typeof json !== 'string') return json;
-    const bytes = json.length < MAX_VALUE_BYTES / 4 ? 0 : Buffer.byteLength(json);
-    if (bytes > MAX_VALUE_BYTES) {
-      return engineError(
-        'ERR_ENGINE_PAYLOAD_TOO_LARGE',
-        `The result of job ${index} has ${bytes} bytes as JSON, more than the ${MAX_VALUE_BYTES} that go through the queue: ` +
-          'write it to a store or a file, and return its key or path',
-      );
-    }
+    const refusal = tooLarge(json, `The result of job ${index}`, MAX_VALUE_BYTES);
+    if (refusal !== undefined) return refusal;
     if (this.size + json.length > ROOM) this.again.push(position);
     else {
       this.size += json.length;
@@ -130,4 +137,24 @@ export class OpenChunk {
     }
     return undefined;
   }
+  /** Another try of what does not fit can do no harm: it is not charged. */
+  private fail(position: number, kind: FailureKind, error: unknown): void {
+    const json = errorToJson(error);
+    const { length } = JSON.stringify(json);
+    if (this.size + length > ROOM) this.again.push(position);
+    else {
+      this.size += length;
+      this.failed.push([position, kind, json]);
+    }
+  }
+}
+
+function tooLarge(json: string, what: string, limit: number): Error | undefined {
+  const bytes = json.length < limit / 4 ? 0 : Buffer.byteLength(json);
+  if (bytes <= limit) return undefined;
+  return engineError(
+    'ERR_ENGINE_PAYLOAD_TOO_LARGE',
+    `${what} has ${bytes} bytes as JSON, more than the ${limit} that go through the queue: ` +
+      'write it to a store or a file, and send its key or path',
+  );
 }

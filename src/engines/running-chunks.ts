@@ -12,7 +12,8 @@ const PROGRESS_MS = 200;
 export class RunningChunk {
   readonly done: Promise<SealedOutcome>;
   private settle: { resolve(outcome: SealedOutcome): void; reject(error: Error): void };
-  private untold: Progress[] = [];
+  /** Progress with a lower number was told. */
+  private untold = 0;
   private timer: Timer | undefined;
 
   /** @param tell hears of progress, now and then */
@@ -28,11 +29,13 @@ export class RunningChunk {
     });
   }
 
-  progressed(entry: Progress): void {
-    this.untold.push(entry);
+  /** There is progress to tell. */
+  progressed(): void {
     this.timer ??= this.clock.after(PROGRESS_MS, () => {
       this.timer = undefined;
-      this.tell(this.untold.splice(0));
+      const progress = this.chunk.progressFrom(this.untold);
+      this.untold = (progress.at(-1)?.[0] ?? this.untold - 1) + 1;
+      this.tell(progress);
     });
   }
 

@@ -1,6 +1,7 @@
 import { exactJson } from '../codec.js';
 import type { WireError, WireValue } from '../error-wire.js';
 import { errorFromWire, errorToWire } from '../error-wire.js';
+import { MAX_ERROR } from './limits.js';
 
 /**
  * Errors between machines: class, name, message, stack, cause, list and those fields that JSON can hold, each capped. What
@@ -17,7 +18,11 @@ const MAX_DEPTH = 8;
 
 /** @returns plain data that JSON holds exactly */
 export function errorToJson(error: unknown): unknown {
-  return capped(errorToWire(error), 0);
+  const wire = capped(errorToWire(error), 0);
+  if (JSON.stringify(wire).length <= MAX_ERROR) return wire;
+  // Without what hangs on it: name, message and stack are bounded.
+  const { cause: _, errors: __, fields, ...bare } = wire;
+  return { ...bare, fields: fields.filter(([key]) => key === 'code') };
 }
 
 /** The error of such data; of anything else an Error that says so. */
