@@ -3,13 +3,14 @@ import type { Clock } from '../clock.js';
 import type { Backend, BackendEvents, Finished, Fleet, Leftover, Survey } from './backend.js';
 import { engineError } from './codes.js';
 import type { Connection } from './connection.js';
-import type { Envelope } from './envelope.js';
+import type { ChunkHead, Envelope } from './envelope.js';
 import { FleetBook } from './fleet-book.js';
 import { Lease } from './lease.js';
 import type { BullMqModule, Library } from './library.js';
 import { loadLibrary } from './library.js';
 import type { Names } from './names.js';
 import { Link } from './redis.js';
+import { refusalOf } from './refusal.js';
 import { within } from './within.js';
 
 /**
@@ -22,7 +23,8 @@ import { within } from './within.js';
 export interface BullMqSetup {
   readonly connection: Connection;
   readonly names: Names;
-  readonly run: string;
+  /** What every chunk of this run says of itself. */
+  readonly head: Omit<ChunkHead, 'chunk'>;
   /** Whether chunks of this run may be left from an earlier manager. */
   readonly resumes: boolean;
   readonly connectTimeout: number;
@@ -54,23 +56,35 @@ export class BullMqBackend implements Backend {
   async open(events: BackendEvents): Promise<readonly Leftover[]> {
     const { setup } = this;
     const library = await loadLibrary(setup.bullmq);
-    const link = new Link(library, setup.connection, setup.clock, events);
+    const limits = { clock: setup.clock, answer: setup.connectTimeout };
+    const link = new Link(library, setup.connection, limits, {
+      down: (error) => {
+        this.lease?.doubt();
+        events.down(error);
+      },
+      up: () => events.up(),
+    });
     this.link = link;
-    await link.connect(setup.connectTimeout);
+    await link.connect();
     try {
-      const { names, run, clock } = setup;
-      this.lease = new Lease(link.client, names.lease, run, clock, (error) => events.dispossessed(error));
+      const { names, head, clock } = setup;
+      this.lease = new Lease(link.client, names.lease, head.run, clock, (error) =>
+        events.dispossessed(error),
+      );
       await this.lease.take();
+      // An abort of the run that this one goes on with is over.
+      if ((await link.client.get(names.cancelled)) === head.run) await link.client.del(names.cancelled);
       await this.checkPolicy(link, events);
       this.listen(library, link, events);
       return await this.clearUp();
     } catch (error) {
       await this.close();
-      throw error;
+      throw refusalOf(error as Error)?.error ?? error;
     }
   }
 
   async submit(chunks: readonly Envelope[]): Promise<void> {
+    await this.lease?.assure();
     await this.open_.queue.addBulk(
       chunks.map((envelope) => ({ name: 'chunk', data: envelope, opts: { jobId: envelope.chunk } })),
     );
@@ -90,7 +104,8 @@ export class BullMqBackend implements Backend {
       .zrange(key('completed'), 0, -1)
       .zrange(key('failed'), 0, -1)
       .exec();
-    const [active = [], ...rest] = (answers ?? []).map(([error, ids]) => {
+    if (answers === null) throw new Error('The transaction was aborted');
+    const [active = [], ...rest] = answers.map(([error, ids]) => {
       if (error !== null) throw error;
       return ids as string[];
     });
@@ -113,6 +128,7 @@ export class BullMqBackend implements Backend {
   }
 
   async remove(ids: readonly string[]): Promise<string[]> {
+    await this.lease?.assure();
     const { queue } = this.open_;
     const codes = await Promise.all(ids.map((id) => queue.remove(id)));
     // 0: a machine has locked it.
@@ -120,8 +136,8 @@ export class BullMqBackend implements Backend {
   }
 
   async cancel(): Promise<void> {
-    const { names, run } = this.setup;
-    await this.open_.link.client.set(names.cancelled, run, 'PX', CANCELLED_MS);
+    const { names, head } = this.setup;
+    await this.open_.link.client.set(names.cancelled, head.run, 'PX', CANCELLED_MS);
   }
 
   async fleet(): Promise<Fleet> {
@@ -171,21 +187,38 @@ export class BullMqBackend implements Backend {
     );
   }
 
-  /** Nobody else submits under this name: what is not of this run is of no use to anybody. */
+  /**
+   * Nobody else submits under this name: what is not of this run is of no use to anybody, nor is what an earlier manager of
+   * this run submitted for another version of the module or with another time limit.
+   */
   private async clearUp(): Promise<Leftover[]> {
-    const { run, resumes } = this.setup;
+    const { head, resumes } = this.setup;
+    const { queue } = this.open_;
     const { active, waiting, finished } = await this.survey();
     const all = [...active, ...waiting, ...finished];
-    const ours = all.filter((id) => resumes && id.startsWith(`${run}.`));
-    const others = all.filter((id) => !ours.includes(id));
-    for (let at = 0; at < others.length; at += 500) await this.remove(others.slice(at, at + 500));
-    const { queue } = this.open_;
+    const ours = new Set(all.filter((id) => resumes && id.startsWith(`${head.run}.`)));
+    const useless = all.filter((id) => !ours.has(id));
     const leftovers: Leftover[] = [];
-    for (let at = 0; at < ours.length; at += LOT) {
-      const jobs = await Promise.all(ours.slice(at, at + LOT).map((id) => queue.getJob(id)));
-      for (const job of jobs) if (job?.id !== undefined) leftovers.push({ id: job.id, data: job.data });
+    for (const lot of lots([...ours], LOT)) {
+      for (const job of await Promise.all(lot.map((id) => queue.getJob(id)))) {
+        if (job?.id === undefined) continue;
+        const { spec, timeout } = job.data as { spec?: unknown; timeout?: unknown };
+        if (spec === head.spec && timeout === (head.timeout ?? 0))
+          leftovers.push({ id: job.id, data: job.data });
+        else useless.push(job.id);
+      }
     }
+    for (const lot of lots(useless, 500)) await this.discard(lot);
     return leftovers;
+  }
+
+  /** Removes chunks whatever a machine does with them, or has left of them: it finds that they are gone. */
+  private async discard(ids: readonly string[]): Promise<void> {
+    const held = await this.remove(ids);
+    if (held.length === 0) return;
+    const { queue, link } = this.open_;
+    await link.client.del(...held.map((id) => queue.toKey(`${id}:lock`)));
+    await this.remove(held);
   }
 
   /** A server that evicts keys loses jobs. Not every user may ask. */
@@ -200,4 +233,10 @@ export class BullMqBackend implements Backend {
       ),
     );
   }
+}
+
+function lots(ids: readonly string[], size: number): (readonly string[])[] {
+  return Array.from({ length: Math.ceil(ids.length / size) }, (_, at) =>
+    ids.slice(at * size, (at + 1) * size),
+  );
 }

@@ -1,15 +1,14 @@
-import type { Clock, Timer } from '../clock.js';
-import type { EngineDriver, EngineEvents, EngineSetup, OpenEngine } from '../engine.js';
+import type { EngineDriver, EngineSetup, OpenEngine } from '../engine.js';
 import { expected, isPlainText, isRecord, milliseconds, rejectUnknown } from '../option-checks.js';
 import type { Engine } from '../options.js';
-import type { Backend, BackendEvents, Leftover } from './backend.js';
+import type { Backend } from './backend.js';
 import { BullMqBackend } from './bullmq-backend.js';
-import { engineError } from './codes.js';
 import type { Connection } from './connection.js';
-import { checkConnection } from './connection.js';
+import { checkConnection, checkUrl } from './connection.js';
 import { Dispatcher } from './dispatcher.js';
 import type { BullMqModule } from './library.js';
 import { checkName, namesOf, randomName, runOf, specHash } from './names.js';
+import { Relay } from './relay.js';
 
 /** The submitting side of more than one machine: the option `engine`. */
 
@@ -107,17 +106,18 @@ export function checkSecret(value: unknown): string {
 }
 
 async function openBullMq(options: Checked, setup: EngineSetup): Promise<OpenEngine> {
+  checkUrl(options.connection);
   const run = runOf(setup.options.journal);
+  const head = { run, spec: specHash(setup.module.id), timeout: setup.options.timeout };
   const backend = new BullMqBackend({
     connection: options.connection,
     names: namesOf(options.prefix, options.name),
-    run,
+    head,
     resumes: setup.options.journal !== undefined,
     connectTimeout: options.connectTimeout,
     clock: setup.clock,
     bullmq: options.bullmq,
   });
-  const head = { run, spec: specHash(setup.module.id), timeout: setup.options.timeout };
   return await openDispatcher(backend, setup, { ...options, head });
 }
 
@@ -137,7 +137,11 @@ export async function openDispatcher(
   options: DispatchOptions,
 ): Promise<OpenEngine> {
   const relay = new Relay(setup.clock, options.downTimeout);
-  const leftovers: readonly Leftover[] = await backend.open(relay);
+  const leftovers = await Promise.race([backend.open(relay), relay.gaveUp]).catch(async (error: unknown) => {
+    relay.end();
+    await backend.close();
+    throw error;
+  });
   return {
     run(work, events) {
       const { head, secret, pollInterval: poll, noWorkersTimeout } = options;
@@ -153,80 +157,20 @@ export async function openDispatcher(
           times: { poll, noWorkersTimeout },
         },
         work,
-        { ...relay.bind(events), over: () => relay.end(() => events.over()) },
+        {
+          ...events,
+          over: () => {
+            relay.end();
+            events.over();
+          },
+        },
       );
       relay.to(dispatcher, events);
       return dispatcher;
     },
-    close: () => backend.close(),
+    close: () => {
+      relay.end();
+      return backend.close();
+    },
   };
-}
-
-/** What the backend tells, to whoever is there by now: the run may not have begun. */
-class Relay implements BackendEvents {
-  private dispatcher: Dispatcher | undefined;
-  private events: EngineEvents | undefined;
-  private early: Error[] = [];
-  private lostName: Error | undefined;
-  private timer: Timer | undefined;
-
-  constructor(
-    private readonly clock: Clock,
-    private readonly downTimeout: number | undefined,
-  ) {}
-
-  bind(events: EngineEvents): EngineEvents {
-    this.events = events;
-    return events;
-  }
-
-  /** From here on everything is told. */
-  to(dispatcher: Dispatcher, events: EngineEvents): void {
-    this.dispatcher = dispatcher;
-    for (const error of this.early.splice(0)) events.warning(error);
-    if (this.lostName !== undefined) this.giveUp(this.lostName);
-  }
-
-  end(over: () => void): void {
-    this.clock.clear(this.timer);
-    over();
-  }
-
-  finished(...about: Parameters<BackendEvents['finished']>): void {
-    this.dispatcher?.finished(...about);
-  }
-
-  progress(id: string, data: unknown): void {
-    this.dispatcher?.progress(id, data);
-  }
-
-  down(error: Error): void {
-    this.dispatcher?.reachable(false);
-    this.warning(error);
-    const { downTimeout } = this;
-    if (downTimeout !== undefined) {
-      this.timer = this.clock.after(downTimeout, () => this.giveUp(error));
-    }
-  }
-
-  up(): void {
-    this.dispatcher?.reachable(true);
-    this.clock.clear(this.timer);
-    this.warning(engineError('ERR_ENGINE_RECOVERED', 'The connection to the server is back'));
-  }
-
-  warning(error: Error): void {
-    if (this.dispatcher === undefined) this.early.push(error);
-    else this.events?.warning(error);
-  }
-
-  dispossessed(error: Error): void {
-    this.lostName = error;
-    if (this.dispatcher !== undefined) this.giveUp(error);
-  }
-
-  private giveUp(error: Error): void {
-    this.events?.failed(error);
-    this.dispatcher?.abandon();
-  }
 }

@@ -22,6 +22,8 @@ export class ChunkSizer {
   private largest = 0;
   private readonly workers = new Set<string>();
   private slots = 0;
+  /** Chunks that the server has room for, as far as is known. */
+  private room = MAX_OUTSTANDING;
 
   /** @param fixed jobs per chunk, or let it adapt */
   constructor(private readonly fixed: number | 'auto') {}
@@ -29,6 +31,7 @@ export class ChunkSizer {
   /** @param count jobs of a chunk that came back; @param totalMs what they took, added up */
   observe(count: number, totalMs: number): void {
     if (count === 0) return;
+    if (this.room < MAX_OUTSTANDING) this.room += 1;
     const sample = totalMs / count;
     const known = this.jobMs;
     if (known === undefined) this.jobMs = sample;
@@ -46,6 +49,11 @@ export class ChunkSizer {
     this.slots = slots;
   }
 
+  /** The server is full with so many chunks: half of them, and from there one more for each that comes back. */
+  full(chunks: number): void {
+    this.room = Math.max(1, Math.floor(chunks / 2));
+  }
+
   /** Workers there are, as far as is known. */
   get known(): number {
     return Math.max(1, this.slots === 0 ? this.workers.size : this.slots);
@@ -53,8 +61,8 @@ export class ChunkSizer {
 
   /** Chunks that may be on their way now. */
   get outstanding(): number {
-    if (this.slots === 0 && this.workers.size === 0) return FIRST;
-    return Math.min(MAX_OUTSTANDING, Math.max(FIRST, this.known * AHEAD));
+    if (this.slots === 0 && this.workers.size === 0) return Math.min(this.room, FIRST);
+    return Math.min(this.room, Math.max(FIRST, this.known * AHEAD));
   }
 
   /** @param remaining jobs left to hand out, `Infinity` while nobody knows */

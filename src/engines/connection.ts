@@ -61,6 +61,20 @@ export function readSecret(file: string): string {
   }
 }
 
+/**
+ * Without a server to go to, ioredis would take one of this machine.
+ * @throws OptionError where a URL is to be used and is not there: most often a variable that is not set
+ */
+export function checkUrl(connection: Connection): void {
+  if (isClient(connection) || !Object.hasOwn(connection, 'url')) return;
+  const { url, host, path, sentinels } = connection as Readonly<Record<string, unknown>>;
+  if ([host, path, sentinels].some((other) => other !== undefined)) return;
+  if (typeof url === 'string' && url !== '') return;
+  throw new OptionError(
+    'Expected `connection.url` to be the address of a server, such as redis://host:6379, found nothing there: is the variable set that it is taken from?',
+  );
+}
+
 /** Whether it is a client already. */
 export function isClient(connection: Connection): connection is Redis {
   return isFunction((connection as { duplicate?: unknown }).duplicate);

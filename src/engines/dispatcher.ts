@@ -66,6 +66,8 @@ export class Dispatcher implements EngineRun {
   private stepDue = false;
   private retryTimer: Timer | undefined;
   private isDown = false;
+  /** Chunks that the server has no room for. */
+  private surplus: ReadonlySet<string> = new Set();
 
   constructor(
     private readonly setup: DispatcherSetup,
@@ -83,15 +85,16 @@ export class Dispatcher implements EngineRun {
     this.trouble = new Trouble(events, () => clock.now());
     this.traffic = new Traffic(backend, clock, {
       taken: (ids) => book.arrived(ids, clock.now()),
-      refused: (error) => this.trouble.refused(error),
+      refused: (error) => this.refused(error),
     });
     this.watch = new Watch(backend, clock, times, {
       outstanding: () => book.all,
       finished: (id, finished) => this.finished(id, finished),
       lost: (ids) => this.lost(ids),
       fleet: (fleet) => this.fleet(fleet),
-      noWorkers: (error, isFatal) => (isFatal ? events.failed(error) : events.warning(error)),
-      mayLeave: () => (goesOn() ? [] : book.ids),
+      noWorkers: (error, isFatal) => (isFatal ? this.trouble.fail(error) : events.warning(error)),
+      mayLeave: () => (goesOn() ? [...this.surplus] : book.ids),
+      refused: (error) => this.refused(error),
       left: (ids) => this.left(ids),
     });
     const { queue, sizer, trouble, watch, traffic } = this;
@@ -147,7 +150,7 @@ export class Dispatcher implements EngineRun {
     this.setup.clock.clear(this.retryTimer);
     this.queue.clear();
     this.work.source.close();
-    this.book.takeOut(this.traffic.withdraw());
+    this.book.takeOut(this.traffic.leave());
     if (reason === 'aborted') this.departure.leave(true);
     else if (before === 'running') {
       this.watch.hurry();
@@ -207,10 +210,25 @@ export class Dispatcher implements EngineRun {
     this.trouble.fleet(fleet);
   }
 
-  /** After an early end: chunks that no machine had begun, or whose machine is dead. */
+  /** Chunks were taken back that no machine had begun, or whose machine is dead. */
   private left(ids: readonly string[]): void {
-    this.book.takeOut(ids);
-    this.leaveIfEmpty();
+    this.surplus = new Set();
+    for (const chunk of this.book.takeOut(ids)) this.endings.again(chunk);
+    this.goOn();
+  }
+
+  /**
+   * The server did not do something. One that is full of waiting chunks lets machines take none of them either: so what it
+   * has too many of is taken back, and goes there again as room comes.
+   */
+  private refused(error: Error): void {
+    if (!this.trouble.refused(error) || this.state !== 'running') return;
+    // Some of those that were refused together may be there all the same.
+    const refused = this.traffic.withdraw();
+    this.book.arrived(refused, this.setup.clock.now());
+    this.sizer.full(this.book.size - refused.length);
+    this.surplus = new Set([...refused, ...this.book.ids.slice(this.sizer.outstanding)]);
+    this.watch.lookSoon();
   }
 
   // ---- handing out -----------------------------------------------------------------------------------------------

@@ -86,12 +86,17 @@ export class Feed {
   }
 
   private send(parcel: Parcel): void {
-    const { retries, prefix, book, clock } = this.setup;
+    const { retries, prefix, book, clock, queue } = this.setup;
     const { chunks, refused } = pack(parcel);
-    for (const { parcel: part, texts } of chunks) {
+    for (const [at, { parcel: part, texts }] of chunks.entries()) {
+      // Large jobs make many chunks of one parcel.
+      if (at > 0 && !this.hasRoom) {
+        queue.giveBack(part);
+        continue;
+      }
       const attempts = retries.pristine
         ? undefined
-        : part.jobs.map((_, at) => retries.attempt(indexAt(part, at)));
+        : part.jobs.map((_, position) => retries.attempt(indexAt(part, position)));
       const id = `${prefix}-${this.seq++}`;
       const chunk = { id, parcel: part, takenAt: undefined, told: 0 };
       book.add(attempts === undefined ? chunk : { ...chunk, attempts });

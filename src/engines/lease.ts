@@ -16,9 +16,13 @@ const LEASE_MS = 10_000;
 const RENEW_MS = 2_000;
 const LOOK_MS = 300;
 
+/** Milliseconds after which it may have run out. */
+const DOUBT_MS = LEASE_MS - RENEW_MS;
+
 /** Renews it if it is ours or nobody's; says whose it is otherwise. */
 const RENEW = `local now = redis.call('GET', KEYS[1])
-if now == ARGV[1] or not now then redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return 'ours' end
+if now == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) return 'ours' end
+if not now then redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return 'ours' end
 return now`;
 const RELEASE = `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0`;
 
@@ -26,6 +30,8 @@ export class Lease {
   private state: 'none' | 'held' | 'lost' = 'none';
   private readonly mark: string;
   private timer: Timer | undefined;
+  /** When it was ours for certain; undefined after the connection was lost. */
+  private sureAt: number | undefined;
 
   /** @param lost somebody else has taken the name */
   constructor(
@@ -59,7 +65,20 @@ export class Lease {
       await new Promise<void>((resolve) => this.clock.after(LOOK_MS, resolve));
     }
     this.state = 'held';
+    this.sureAt = this.clock.now();
     this.schedule();
+  }
+
+  /** The connection was lost: meanwhile another manager may have waited for the end of it. */
+  doubt(): void {
+    this.sureAt = undefined;
+  }
+
+  /** Before anything is changed under the name. Rejects where it is not ours any more. */
+  async assure(): Promise<void> {
+    const { sureAt, clock } = this;
+    if (this.state === 'held' && (sureAt === undefined || clock.now() - sureAt > DOUBT_MS)) await this.ask();
+    if (this.state !== 'held') throw new Error('The name is not ours');
   }
 
   async release(): Promise<void> {
@@ -75,17 +94,23 @@ export class Lease {
 
   private async renew(): Promise<void> {
     try {
-      const owner = String(await this.client.eval(RENEW, 1, this.key, this.mark, LEASE_MS));
-      if (this.state !== 'held') return;
-      if (owner !== 'ours') {
-        this.state = 'lost';
-        this.lost(inUse(read(owner)));
-        return;
-      }
+      await this.ask();
     } catch {
       // The server is away, which the connection reports; the lease runs out by itself if it stays away.
     }
     if (this.state === 'held') this.schedule();
+  }
+
+  private async ask(): Promise<void> {
+    const asked = this.clock.now();
+    const owner = String(await this.client.eval(RENEW, 1, this.key, this.mark, LEASE_MS));
+    if (this.state !== 'held') return;
+    if (owner === 'ours') {
+      this.sureAt = asked;
+      return;
+    }
+    this.state = 'lost';
+    this.lost(inUse(read(owner)));
   }
 }
 

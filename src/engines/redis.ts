@@ -5,6 +5,7 @@ import { engineError } from './codes.js';
 import type { Connection } from './connection.js';
 import { isClient, redact, secretsOf } from './connection.js';
 import type { Library } from './library.js';
+import { Pulse } from './pulse.js';
 
 /**
  * One client of the server, and what it says about being there.
@@ -12,6 +13,13 @@ import type { Library } from './library.js';
  * Commands wait for a connection as long as it takes (`maxRetriesPerRequest: null`): whoever can't wait closes the client.
  * What a server says is shown without secrets, and never as it is: a failed AUTH carries the password.
  */
+
+/** How long it waits. */
+export interface LinkLimits {
+  readonly clock: Clock;
+  /** Milliseconds for the server to answer, when it is connected to and ever after. */
+  readonly answer: number;
+}
 
 /** What a client tells. */
 export interface LinkEvents {
@@ -21,6 +29,8 @@ export interface LinkEvents {
 
 /** Milliseconds between two attempts to connect, at most. */
 const RECONNECT_MS = 1_000;
+/** Milliseconds for the other end to agree that a connection is over. */
+const GOODBYE_MS = 200;
 const AUTH = /WRONGPASS|NOAUTH|invalid password|NOPERM|AUTH failed|without any password/i;
 
 export class Link {
@@ -32,36 +42,46 @@ export class Link {
   private state: 'connecting' | 'up' | 'down' | 'closed' = 'connecting';
   private onceReady: (() => void) | undefined;
   private onceRefused: ((error: EngineError) => void) | undefined;
+  private readonly pulse: Pulse;
 
   constructor(
     library: Library,
     connection: Connection,
-    private readonly clock: Clock,
+    private readonly limits: LinkLimits,
     private readonly events: LinkEvents,
   ) {
     this.secrets = secretsOf(connection);
     this.client = createClient(library, connection);
     this.trackCopies();
+    const { clock, answer } = limits;
+    this.pulse = new Pulse(
+      clock,
+      answer,
+      () => this.client.ping(),
+      () => this.isSilent(),
+    );
     this.client.on('error', (error: Error) => this.failed(error));
+    this.client.on('connect', () => this.pulse.due());
     this.client.on('ready', () => this.isReady());
     this.client.on('close', () => this.isGone());
   }
 
-  /** Resolves when the server answers; rejects with `ERR_ENGINE_AUTH`, or `ERR_ENGINE_UNREACHABLE` after so many ms. */
-  async connect(limit: number): Promise<void> {
+  /** Resolves when the server answers; rejects with `ERR_ENGINE_AUTH`, or in time with `ERR_ENGINE_UNREACHABLE`. */
+  async connect(): Promise<void> {
+    const { clock, answer: limit } = this.limits;
     let timer: Timer | undefined;
     try {
       await new Promise<void>((resolve, reject) => {
         this.onceReady = resolve;
         this.onceRefused = reject;
-        timer = this.clock.after(limit, () => reject(this.unreachable(limit)));
+        timer = clock.after(limit, () => reject(this.unreachable(limit)));
         this.client.connect().catch((error: Error) => this.failed(error));
       });
     } catch (error) {
       this.close();
       throw error;
     } finally {
-      this.clock.clear(timer);
+      clock.clear(timer);
       this.onceReady = undefined;
       this.onceRefused = undefined;
     }
@@ -70,6 +90,7 @@ export class Link {
   /** Lets go of the connection; what waits for it fails. */
   close(): void {
     this.state = 'closed';
+    this.pulse.stop();
     for (const client of [this.client, ...this.copies]) client.disconnect();
   }
 
@@ -102,11 +123,19 @@ export class Link {
     this.onceReady?.();
     const was = this.state;
     if (was === 'closed') return;
+    this.pulse.heard();
     this.state = 'up';
     if (was === 'down') this.events.up();
   }
 
+  /** Connections that nothing comes through any more are as good as lost. */
+  private isSilent(): void {
+    this.lastError = `no answer within ${this.limits.answer} ms`;
+    for (const client of [this.client, ...this.copies]) client.disconnect(true);
+  }
+
   private isGone(): void {
+    this.pulse.stop();
     if (this.state !== 'up') return;
     this.state = 'down';
     const why = this.lastError === '' ? '' : ` (${this.lastError})`;
@@ -132,6 +161,7 @@ function createClient({ Redis }: Library, connection: Connection): Redis {
     maxRetriesPerRequest: null,
     lazyConnect: true,
     retryStrategy: (times) => Math.min(50 * times, RECONNECT_MS),
+    ...{ disconnectTimeout: GOODBYE_MS },
   };
   if (isClient(connection)) return connection.duplicate(needed);
   const { url, ...options } = connection as { url?: string } & RedisOptions;

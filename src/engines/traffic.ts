@@ -7,7 +7,8 @@ import { within } from './within.js';
  * What goes to the queue: chunks in, and chunks out once they are recorded. One call at a time, many chunks a call, again
  * until it works: both are idempotent by id. A server that is full or away makes it wait, and nothing else.
  *
- * States: `open` → `closed` (nothing more is sent; what was not removed is found by the next manager of the name).
+ * States: `open` → `leaving` (nothing more goes in) → `closed` (nothing comes out either; what was not removed is found by
+ * the next manager of the name).
  */
 
 /** Chunks of one call. */
@@ -26,11 +27,12 @@ export interface TrafficEvents {
 }
 
 export class Traffic {
-  private state: 'open' | 'closed' = 'open';
+  private state: 'open' | 'leaving' | 'closed' = 'open';
   private outbox: Envelope[] = [];
   private spent: string[] = [];
   private failures = 0;
   private busy: Promise<void> | undefined;
+  private isKicked = false;
   private removeTimer: Timer | undefined;
   private retryTimer: Timer | undefined;
 
@@ -51,6 +53,12 @@ export class Traffic {
     this.clock.soon(() => this.kick());
   }
 
+  /** Forgets what was not sent, and whatever may still come back. @returns their ids */
+  leave(): readonly string[] {
+    if (this.state === 'open') this.state = 'leaving';
+    return this.withdraw();
+  }
+
   /** Forgets what was not sent. @returns their ids */
   withdraw(): readonly string[] {
     return this.outbox.splice(0).map(({ chunk }) => chunk);
@@ -65,7 +73,7 @@ export class Traffic {
 
   /** Removes what is left to be removed, for at most so many milliseconds, and ends. */
   async close(limit: number): Promise<void> {
-    this.withdraw();
+    this.leave();
     this.kick();
     await within(limit, this.clock, this.drained());
     this.state = 'closed';
@@ -73,36 +81,44 @@ export class Traffic {
   }
 
   private async drained(): Promise<void> {
-    while (this.spent.length > 0 || this.busy !== undefined) {
+    while (!this.isClosed && (this.spent.length > 0 || this.busy !== undefined)) {
       await (this.busy ?? new Promise<void>((resolve) => this.clock.after(20, resolve)));
     }
+  }
+
+  private get isClosed(): boolean {
+    return this.state === 'closed';
   }
 
   private kick(): void {
     this.clock.clear(this.removeTimer);
     this.removeTimer = undefined;
-    if (this.busy !== undefined || this.state === 'closed' || this.retryTimer !== undefined) return;
+    // What comes while a call is at its end is seen by nobody else.
+    this.isKicked = this.busy !== undefined;
+    if (this.isKicked || this.isClosed || this.retryTimer !== undefined) return;
     this.busy = this.work().finally(() => {
       this.busy = undefined;
+      if (this.isKicked) this.kick();
     });
   }
 
   private async work(): Promise<void> {
-    while (this.state === 'open' && (this.outbox.length > 0 || this.spent.length > 0)) {
+    while (!this.isClosed && (this.outbox.length > 0 || this.spent.length > 0)) {
       const chunks = this.outbox.splice(0, LOT);
       const ids = this.spent.splice(0, LOT);
       try {
+        // Out before in: a server that is full takes something in again only after that.
+        if (ids.length > 0) await this.backend.remove(ids);
+        ids.length = 0;
         if (chunks.length > 0) {
           await this.backend.submit(chunks);
           this.events.taken(chunks.map(({ chunk }) => chunk));
-          chunks.length = 0;
         }
-        if (ids.length > 0) await this.backend.remove(ids);
         this.failures = 0;
       } catch (error) {
-        this.outbox.unshift(...chunks);
+        if (this.state === 'open') this.outbox.unshift(...chunks);
         this.spent.unshift(...ids);
-        if (this.state === 'open') this.retryLater(error as Error);
+        if (!this.isClosed) this.retryLater(error as Error);
         return;
       }
     }

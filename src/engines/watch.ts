@@ -24,9 +24,11 @@ export interface WatchEvents {
   lost(ids: readonly string[]): void;
   fleet(fleet: Fleet): void;
   noWorkers(error: Error, isFatal: boolean): void;
-  /** After an early end: chunks that nobody needs if no machine has them. */
+  /** Chunks that are to be taken back if no machine has them. */
   mayLeave(): readonly string[];
   left(ids: readonly string[]): void;
+  /** The server refused to be looked at. */
+  refused(error: Error): void;
 }
 
 /** Milliseconds. */
@@ -58,6 +60,11 @@ export class Watch {
   /** Somebody said that this chunk has ended: fetch it now. */
   look(id: string): void {
     this.told.add(id);
+    this.soon();
+  }
+
+  /** Look at once. */
+  lookSoon(): void {
     this.soon();
   }
 
@@ -96,8 +103,9 @@ export class Watch {
     try {
       await this.compare();
       if (!this.closed) await this.count();
-    } catch {
-      // The server is away, which the connection reports itself; the next look will tell.
+    } catch (error) {
+      // A server that is away is reported by the connection; the next look will tell.
+      if (!this.closed) this.events.refused(error as Error);
     } finally {
       this.looking = false;
       if (this.due) {
@@ -119,13 +127,14 @@ export class Watch {
       for (const [id, finished] of await this.backend.collect(ids)) this.events.finished(id, finished);
     }
     if (this.closed) return;
+    await this.clear(survey);
+    if (this.closed) return;
     const isThere = (id: string): boolean =>
       [survey.active, survey.waiting, survey.finished].some((ids) => ids.has(id));
     const lost = outstanding.filter(
       ({ id, takenAt }) => takenAt !== undefined && takenAt < began && !isThere(id),
     );
     if (lost.length > 0) this.events.lost(lost.map(({ id }) => id));
-    await this.clear(survey);
   }
 
   private async clear(survey: Survey): Promise<void> {

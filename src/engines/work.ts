@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import type { Worker as BullMqWorker, Job } from 'bullmq';
 import { callerFile } from '../call-site.js';
 import type { Timer } from '../clock.js';
@@ -5,6 +6,7 @@ import { systemClock } from '../clock.js';
 import { probeParentDeathSignal } from '../manager/pdeathsig.js';
 import { SELF } from '../paths.js';
 import { isWorker } from '../registry.js';
+import { checkUrl } from './connection.js';
 import { BEAT_MS } from './fleet-book.js';
 import type { Library } from './library.js';
 import { loadLibrary } from './library.js';
@@ -49,16 +51,22 @@ export async function work(module: string | URL, options: WorkOptions): Promise<
   if (isWorker()) return await new Promise<never>(() => {});
   const caller = callerFile(work, SELF, __filename);
   const checked = checkWorkOptions(options, process.env);
-  const from = caller?.startsWith('file:') ? new URL(caller).pathname : caller;
+  const from = caller?.startsWith('file:') ? fileURLToPath(caller) : caller;
   const path = resolveModule(module, from === undefined ? process.cwd() : `${from}/..`);
   return await startMachine(path, checked);
 }
 
 /** The same for a path that is absolute and options that are checked. */
 export async function startMachine(path: string, options: CheckedWork): Promise<Work> {
+  checkUrl(options.connection);
   const [library, parentDeath] = await Promise.all([loadLibrary(options.bullmq), probeParentDeathSignal()]);
   const at = new Station(path, options, library, parentDeath);
-  await at.open();
+  try {
+    await at.open();
+  } catch (error) {
+    await at.stop();
+    throw error;
+  }
   return at;
 }
 
@@ -92,7 +100,8 @@ class Station implements Work {
       this.end = (error) => (error === undefined ? resolve() : reject(error));
     });
     this.stopped.catch(() => {});
-    this.link = new Link(library, connection, systemClock, {
+    const limits = { clock: systemClock, answer: options.connectTimeout };
+    this.link = new Link(library, connection, limits, {
       down: (error) => this.say(error.message),
       up: () => this.say('the server is back'),
     });
@@ -105,7 +114,7 @@ class Station implements Work {
 
   async open(): Promise<void> {
     const { options, names, link } = this;
-    await link.connect(options.connectTimeout);
+    await link.connect();
     process.on('exit', this.onExit);
     if (options.handleSignals) for (const signal of SIGNALS) process.on(signal, this.onSignal);
     const { Worker } = this.library;

@@ -35,6 +35,11 @@ exports.workerProcess = async (job, context) => {
       for (let at = 1; at <= job.times; at += 1) context.progress({ at });
       if (job.ms) await new Promise((resolve) => setTimeout(resolve, job.ms));
       return 'told';
+    case 'hold':
+      context.progress('held');
+      if (job.on === undefined || job.on === context.machine)
+        await new Promise((resolve) => setTimeout(resolve, job.ms));
+      return context.machine;
     case 'env':
       return Object.keys(process.env).filter((name) => job.names.includes(name));
     case 'where':

@@ -215,6 +215,20 @@ describe.skipIf(!hasRedis)(`more than one machine (${WITHOUT_REDIS} else)`, () =
     expect(warnings).not.toContain('ERR_ENGINE_STALLED');
   });
 
+  it('kills what does not end within its grace, and lets others run it', async () => {
+    const first = await start({ machine: 'first', grace: 100 });
+    const { factory, warnings } = submit();
+    const told = new Promise<void>((resolve) => {
+      factory.once('progress', () => resolve());
+    });
+    const run = factory.start([{ do: 'hold', ms: 60_000, on: 'first' }]);
+    await told;
+    await first.stop();
+    await start({ machine: 'second' });
+    expect((await run).results).toEqual(['second']);
+    expect(warnings).not.toContain('ERR_ENGINE_STALLED');
+  });
+
   it('refuses what somebody else puts into the queue, and works on', async () => {
     await start({ secret: 'ours' });
     const forged = new VERSIONS[6].Queue(`${name}-v1`, { connection: server.connection, prefix: 'tf' });

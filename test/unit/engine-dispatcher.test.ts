@@ -162,6 +162,38 @@ describe('the submitting side', () => {
     expect(told.warnings).toContain('ERR_ENGINE_DATA_LOST');
   });
 
+  it('takes back what waits in a server that is full, so that it can be worked there', async () => {
+    const backend = new MemoryBackend();
+    const submit = backend.submit.bind(backend);
+    let isFull = true;
+    // The first of those that are sent together get in.
+    backend.submit = async (chunks) => {
+      await submit(isFull ? chunks.slice(0, 5) : chunks);
+      if (isFull && backend.entries.size > 2) throw new Error('OOM command not allowed');
+    };
+    const { told, over } = begin(backend, row(12));
+    await backend.holds(5);
+    while (backend.entries.size > 2) await new Promise((resolve) => setImmediate(resolve));
+    isFull = false;
+    backend.connect(doubling(), 1);
+    await over;
+    expect(ids(told)).toEqual(row(12));
+    expect([told.warnings, backend.entries.size]).toEqual([['ERR_ENGINE_FULL'], 0]);
+  });
+
+  it('bounds how many chunks are on their way, though each job fills one', async () => {
+    const backend = new MemoryBackend();
+    const { over, run } = begin(
+      backend,
+      Array.from({ length: 40 }, () => 'x'.repeat(200_000)),
+      { batchSize: 40 },
+    );
+    await backend.holds(16);
+    expect(backend.entries.size).toBe(16);
+    run.halt('aborted');
+    await over;
+  });
+
   it('waits and goes on where the server is full', async () => {
     const backend = new MemoryBackend();
     backend.refusals.push(new Error("OOM command not allowed when used memory > 'maxmemory'."));
