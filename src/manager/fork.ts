@@ -76,6 +76,12 @@ function prefixFor({ execPath, parentDeath }: ForkOptions): ParentDeathPrefix {
   return parentDeath;
 }
 
+/** What a job sends along, a server or a socket, is nobody's here and would keep this process alive. */
+function drop(handle: unknown): void {
+  const { destroy, close } = (handle ?? {}) as Partial<Record<'destroy' | 'close', () => void>>;
+  (destroy ?? close)?.call(handle);
+}
+
 class ForkedChild implements Child {
   readonly pid: number | undefined;
   private readonly tail = new Tail();
@@ -98,7 +104,8 @@ class ForkedChild implements Child {
     });
     this.capture('stdout');
     this.capture('stderr');
-    process.on('message', (message: unknown) => {
+    process.on('message', (message: unknown, handle: unknown) => {
+      drop(handle);
       if (!isBranded(message)) return;
       const said = message as ChildMessage | SubprocessMessage;
       if (said.type !== 'subprocess') events.message(said);

@@ -180,7 +180,7 @@ export class Worker {
   finish(reason: ExitReason): void {
     if (!this.living) return;
     const was = this._state;
-    if (was !== 'ready' && was !== 'beginning') {
+    if (this.isLost || (was !== 'ready' && was !== 'beginning')) {
       this.kill(reason);
       return;
     }

@@ -310,7 +310,9 @@ describe('a run', () => {
         worker: (n) => {
           process.send('x'); process.send(null); process.send({ type: 'results' });
           if (n === 2) process.removeAllListeners();
-          return n;
+          if (n !== 1) return n;
+          // With a server that would keep the manager alive.
+          return new Promise((resolve) => { const server = require('node:net').createServer().listen(0, () => process.send('x', server, () => resolve(n))); });
         },
       }, { workers: 1, batchSize: 1 });
       f.start().then((s) => say(s.results));`);

@@ -207,6 +207,16 @@ describe('a worker that is ready', () => {
     expect([worker.wasReady, worker.reason, heard]).toEqual([false, 'startup', ['loaded', 'exited']]);
   });
 
+  it('and lives on though it closed its channel as it began is killed when it is told to finish', () => {
+    const { worker, child, clock } = start();
+    worker.assign(1);
+    child.say({ type: 'loaded', took: 0 });
+    child.disconnect();
+    worker.finish('stopped');
+    clock.advance(500);
+    expect([child.told, child.signals]).toEqual([['begin'], ['SIGTERM', 'SIGKILL']]);
+  });
+
   it('keeps the last uncaught error until a report shows that it survived it', () => {
     const { worker, child, give } = ready();
     give('a');
