@@ -4,8 +4,8 @@ import type { TimeAxis } from './time-axis.js';
 /** Jobs of a worker that ran at once are drawn in rows; what is beyond shares the last ones. */
 const MOST_ROWS = 6;
 
-/** Where a job begins is known to the millisecond only. */
-const TOLERANCE = 1;
+/** Where a job begins is known to the millisecond only, and so is the clock that the jobs of each batch are timed by. */
+const TOLERANCE = 2;
 
 /** A lane: which of the bars and cells are in it, in order of time. */
 export interface Lane {

@@ -35,14 +35,19 @@ export function stepsIn(
   for (const { from, to } of stretches) {
     // Steps begin where buckets do, so that no bucket is in two of them.
     const begin = first + Math.floor((from - first) / series.step) * series.step;
-    for (let start = begin; start < to || start === begin; start += step) {
+    for (let start = begin, isLast = false; !isLast; ) {
+      // A job in a sliver of time at the edge of a stretch would look like a peak: its neighbour takes it in.
+      const end = start + (start < from && start + step - from < step / 2 ? 2 * step : step);
+      isLast = to - end < step / 2;
       const sum = { completed: 0, failed: 0, busy: 0 };
-      for (; at < series.at.length && (series.at[at] ?? 0) < start + step; at += 1) {
+      const until = isLast ? Math.max(end, to + 1) : end;
+      for (; at < series.at.length && (series.at[at] ?? 0) < until; at += 1) {
         sum.completed += series.completed[at] ?? 0;
         sum.failed += series.failed[at] ?? 0;
         sum.busy += series.busy[at] ?? 0;
       }
-      add(steps, axis, { from: Math.max(start, from), to: Math.min(start + step, to) }, sum);
+      add(steps, axis, { from: Math.max(start, from), to: isLast ? to : end }, sum);
+      start = end;
     }
     close(steps, axis.x(to));
   }
