@@ -23,7 +23,7 @@ const browser = await chromium.launch({
 try {
   await copyFile(join(root, 'scripts/pictures-demo.mjs'), join(folder, 'shrink.mjs'));
   await writeFile(join(folder, 'terminal.html'), terminalPage(await watchRun()));
-  const terminal = await open('terminal.html', 900);
+  const terminal = await open('terminal.html', 980);
   await save('progress.webp', await terminal.locator('#terminal').screenshot(), terminal);
 
   execFileSync(
@@ -59,7 +59,7 @@ async function watchRun() {
     execFileSync('tmux', ['-u', '-L', `pictures-${process.pid}`, ...args], { encoding: 'utf8' });
   const { CI: _, NO_COLOR: __, TMUX: ___, ...env } = process.env;
   const run = `${command} run shrink.mjs --workers 4 --journal shrink.jsonl --retries 1; sleep 60`;
-  const size = ['-x', '92', '-y', '12'];
+  const size = ['-x', '100', '-y', '12'];
   execFileSync(
     'tmux',
     [

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import stringWidth from 'string-width';
 import { describe, expect, it } from 'vitest';
 import type { Picture } from '../../src/progress/frame.js';
@@ -51,15 +50,6 @@ describe('a frame', () => {
       '3   starting',
       '█████████████░░░░░░░░░░░░░░░░░   46%  4,612/10,000  3 failed  12 skipped  153/s  30s  ETA 35s',
     ]);
-  });
-
-  it('is the picture in the README', () => {
-    const names = ['a', 'b', 'c'];
-    const workers = names.map((name, at) => worker(at + 1, `logs/2026/11/03/${name}.json.gz`));
-    const busyMs = ({ id = 0 }): number => [3900, 1500, 200][id - 1] ?? 0;
-    const lines = drawFrame(picture({ workers, failed: 3, skipped: 12 }, { busyMs }));
-    const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-    expect(readme).toContain(`\n\`\`\`text\n${lines.join('\n')}\n\`\`\`\n`);
   });
 
   it('has no share, no bar and no ETA while the list is open', () => {
