@@ -121,7 +121,7 @@ describe('the packed tarball', () => {
   it('holds what was built, its papers and nothing else', () => {
     expect(packed.files.map(({ path }) => path).sort()).toEqual(
       [
-        ...['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'],
+        ...['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', 'docs/cluster.md'],
         ...['bootstrap.cjs', 'index.cjs', 'index.d.cts', 'index.d.mts', 'index.mjs'].map(
           (name) => `dist/${name}`,
         ),
@@ -139,6 +139,18 @@ describe('the packed tarball', () => {
     expect(packed.unpackedSize).toBeLessThan(MAX_INSTALLED_BYTES);
     const installed = await readdir(join(folder, 'node_modules'));
     expect(installed).toEqual(['.bin', '.package-lock.json', 'threadfactory']);
+  });
+
+  it('says what to install for more than one machine, where it is not there', async () => {
+    const engine = `require('threadfactory/bullmq').bullmq({ connection: { host: '127.0.0.1' }, name: 'n' })`;
+    await writeFile(
+      join(folder, 'cluster.cjs'),
+      `const ThreadFactory = require('threadfactory');
+      const factory = new ThreadFactory({ manager: () => [1], workerProcess: () => 1 }, { engine: ${engine} });
+      factory.start().catch(({ code, message }) => console.log(code, message));`,
+    );
+    const { stdout } = await run(process.execPath, ['cluster.cjs'], { cwd: folder });
+    expect(stdout).toMatch(/^ERR_ENGINE_MISSING .*npm install bullmq ioredis/);
   });
 
   it('installs the command', async () => {
