@@ -141,11 +141,8 @@ export class PositionedJobs implements JobIndex {
   }
 }
 
-/** In place of an offset: a job of a list that was not checked has that key, and was recalled. */
+/** In place of an offset: a job of this run has that key. */
 const TAKEN = 0;
-
-/** In place of an offset: a job of a list that was checked has that key, and nothing is recorded of it. */
-const LISTED = Number.NEGATIVE_INFINITY;
 
 /** So many jobs of a list that can't be checked are asked for their key twice: one made by chance would never be found. */
 const TRIED = 16;
@@ -154,17 +151,17 @@ const TRIED = 16;
  * With a key a job is its key, wherever it stands in the list. It is recorded under the one that it had when it was
  * handed out, whatever was done with the job since.
  *
- * The number of a key is where its recorded line begins; minus that, or `LISTED`, once it was found in a list that was
- * checked; `TAKEN` once it was recalled from one that was not. So it is positive while no job of this run is known by it.
- * Looking up a key that is new to V8 takes as long as writing a line: hence once a job where nothing is recorded yet.
+ * The number of a key is where its recorded line begins, until a job of this run is known by it. Looking up a key that is
+ * new to V8 takes as long as writing a line: hence as seldom as can be, and a list that was checked by its positions.
  */
 export class KeyedJobs implements JobIndex {
   readonly naming = { before: ',"key":', after: '' };
   readonly #key: (job: unknown) => string;
   readonly #offsets = new KeyOffsets();
   #completed = 0;
-  /** The keys of a list that was checked. */
+  /** The keys of a list that was checked, and where their lines begin; 0 where there is none. */
   #listed: readonly string[] = [];
+  #lines = new Float64Array();
   /** Those of jobs that are out, of a list that was not checked. */
   readonly #out = new JobsOut();
 
@@ -184,12 +181,11 @@ export class KeyedJobs implements JobIndex {
 
   check(jobs: readonly unknown[]): void {
     const keys: string[] = [];
+    this.#lines = new Float64Array(this.#completed === 0 ? 0 : jobs.length);
     for (let index = 0; index < jobs.length; index++) {
       const key = this.#keyOf(index, jobs[index]);
       keys.push(key);
-      const offset = this.#recordedAt(key);
-      if (offset !== undefined) this.#offsets.set(key, -offset);
-      else if (!this.#offsets.set(key, LISTED)) throw new DuplicateKeyError(key, index);
+      this.#lines[index] = this.#take(key, index);
     }
     this.#listed = keys;
   }
@@ -199,8 +195,8 @@ export class KeyedJobs implements JobIndex {
     const listed = this.#listed[index];
     if (listed === undefined) return this.#recallUnlisted(index, job, key, read);
     if (listed !== key) throw changedKey(index, key, listed);
-    const offset = this.#completed === 0 ? LISTED : this.#offsets.get(listed);
-    return offset === undefined || offset === LISTED ? undefined : read(-offset);
+    const offset = this.#lines[index] ?? 0;
+    return offset > 0 ? read(offset) : undefined;
   }
 
   identify(jobs: readonly IndexedJob[], refuse: (error: JournalError) => void): (string | undefined)[] {
@@ -229,20 +225,18 @@ export class KeyedJobs implements JobIndex {
       const again = this.#keyOf(index, job);
       if (again !== key) throw changedKey(index, again, key);
     }
-    const offset = this.#recordedAt(key);
-    if (offset !== undefined) {
-      this.#offsets.set(key, TAKEN);
-      return read(offset);
-    }
-    if (!this.#offsets.set(key, TAKEN)) throw new DuplicateKeyError(key, index);
+    const offset = this.#take(key, index);
+    if (offset > 0) return read(offset);
     this.#out.set(index, key);
     return undefined;
   }
 
-  /** Where the line of this key begins, if it has one and no job of this run is known by it. */
-  #recordedAt(key: string): number | undefined {
-    const offset = this.#completed === 0 ? undefined : this.#offsets.get(key);
-    return offset !== undefined && offset > 0 ? offset : undefined;
+  /** Makes the key that of a job. @returns where its line begins, or 0 */
+  #take(key: string, index: number): number {
+    const offset = (this.#completed === 0 ? undefined : this.#offsets.get(key)) ?? TAKEN;
+    const isNew = this.#offsets.set(key, TAKEN);
+    if (offset === TAKEN && !isNew) throw new DuplicateKeyError(key, index);
+    return offset;
   }
 
   #keyOf(index: number, job: unknown): string {

@@ -15,7 +15,7 @@ export class JobsOut {
   readonly #others = new Map<number, string>();
 
   set(index: number, text: string): void {
-    const place = index % PLACES;
+    const place = index & (PLACES - 1);
     const there = this.#indices[place];
     if (there !== FREE && there !== index) {
       this.#others.set(index, text);
@@ -26,13 +26,13 @@ export class JobsOut {
   }
 
   get(index: number): string | undefined {
-    const place = index % PLACES;
+    const place = index & (PLACES - 1);
     if (this.#indices[place] === index) return this.#texts[place];
     return this.#others.size === 0 ? undefined : this.#others.get(index);
   }
 
   delete(index: number): void {
-    const place = index % PLACES;
+    const place = index & (PLACES - 1);
     if (this.#indices[place] === index) {
       this.#indices[place] = FREE;
       this.#texts[place] = undefined;
