@@ -31,8 +31,9 @@ describe('a torn last line', () => {
       expect(journals.text()).toBe(lines.slice(0, 3).join(''));
       run(journal, 2, 'jöb 2', 'second try');
       journal.close();
-      expect(recalled()).toEqual(['résult 0', 'résult 1', 'second try']);
+      expect(journals.lines()[3]).toMatchObject({ index: 2, result: 'second try' });
     }
+    expect(recalled()).toEqual(['résult 0', 'résult 1', 'second try']);
   });
 
   test('is dropped when the line was cut off with its journal just begun', () => {
@@ -43,8 +44,9 @@ describe('a torn last line', () => {
       expect(journal.recorded).toBe(0);
       run(journal, 0, 'jöb 0', 'fresh');
       journal.close();
-      expect(recalled()).toEqual(['fresh', undefined, undefined]);
+      expect(journals.lines()).toMatchObject([{ keyed: false }, { index: 0, result: 'fresh' }]);
     }
+    expect(recalled()).toEqual(['fresh', undefined, undefined]);
   });
 
   test.each([
