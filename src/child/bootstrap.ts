@@ -165,9 +165,9 @@ async function load(message: InitMessage): Promise<void> {
   process.channel?.unref();
   wanted = { module: message.module.id, factory: message.factory };
   if (message.managerPid !== 0 && process.ppid !== message.managerPid) orphaned();
-  // The watchdog ends the whole group; the kernel's parent-death signal this process alone.
   if (message.watchdog) watchParent(parent);
-  else onFirstSubprocess(() => void say({ brand: BRAND, type: 'subprocess' }));
+  // The kernel's parent-death signal ends this process alone.
+  onFirstSubprocess(() => void say({ brand: BRAND, type: 'subprocess' }));
   process.argv = [...message.argv];
   systemClock.after(message.startupTimeout * 0.9, tooLate).unref();
   becomeWorker({ constructed, started });

@@ -118,7 +118,8 @@ class ForkedChild implements Child {
       type: 'init',
       ...options.init,
       managerPid: options.execPath === undefined ? globalThis.process.pid : 0,
-      watchdog: prefixFor(options) === undefined,
+      // A program in between may run Node as a process of its own, which the kernel's signal does not reach.
+      watchdog: prefixFor(options) === undefined || options.execPath !== undefined,
       argv: globalThis.process.argv,
     });
   }

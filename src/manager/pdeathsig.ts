@@ -9,6 +9,8 @@ import { basename, delimiter, isAbsolute, join } from 'node:path';
  * channel, about a millisecond. Other systems have no such call, and older versions and busybox's may not know the
  * flag. A program of its own that holds the flag's name knows it, which takes a tenth of a millisecond to see; one that
  * is a part of another, such as busybox, is tried once, with `true` as the program, which takes as long as a fork.
+ *
+ * The kernel forgets the signal of a program that gains rights when it starts, such as a Node with `setcap`.
  */
 
 /** The command to put in front of a child's own, or none. */
@@ -27,7 +29,7 @@ export function probeParentDeathSignal(): Promise<ParentDeathPrefix> {
 
 /** @param path folders to look for the program in, as in the variable PATH */
 export async function findParentDeathSignal(path: string): Promise<ParentDeathPrefix> {
-  if (process.platform !== 'linux') return undefined;
+  if (process.platform !== 'linux' || gainsRights(process.getuid?.() ?? 0, ownStatus())) return undefined;
   for (const folder of path.split(delimiter).filter(isAbsolute)) {
     const program = join(folder, NAME);
     if (!isExecutable(program)) continue;
@@ -37,6 +39,24 @@ export async function findParentDeathSignal(path: string): Promise<ParentDeathPr
     return knows ? prefix : undefined;
   }
   return undefined;
+}
+
+/**
+ * Whether this process has rights that a user has not, so that its program brings them along, and will again.
+ * @param status text of `/proc/self/status`
+ */
+export function gainsRights(uid: number, status: string): boolean {
+  const permitted = /^CapPrm:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0';
+  return uid !== 0 && Number.parseInt(permitted, 16) > 0;
+}
+
+function ownStatus(): string {
+  try {
+    return readFileSync('/proc/self/status', 'utf8');
+  } catch {
+    // No /proc here. Nobody knows then, and programs that gain rights are rare.
+    return '';
+  }
 }
 
 function isExecutable(program: string): boolean {

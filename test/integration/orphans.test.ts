@@ -67,6 +67,20 @@ describe('no worker outlives its manager', () => {
     await allGone(pids);
   });
 
+  it('after a SIGKILL, though a program in between runs Node in a process of its own', async () => {
+    const folder = await project({
+      wrapper: `#!/bin/sh\n"${process.execPath}" "$@"\n`,
+      'main.cjs': `${HEAD}
+        require('node:fs').chmodSync('wrapper', 0o755);
+        const f = new ThreadFactory({ manager: () => [1], worker: (_, { progress }) => { progress(process.pid); for (;;); } }, { execPath: './wrapper' });
+        f.on('progress', ({ data }) => { say([data]); process.kill(process.pid, 'SIGKILL'); });
+        f.start();`,
+    });
+    const ran = await runIn(folder, 'main.cjs');
+    expect(ran.said).toHaveLength(1);
+    await allGone(ran.said[0] as number[]);
+  });
+
   it('after a SIGKILL at the moment a worker begins to load, with or without setpriv', async () => {
     for (const path of [process.env['PATH'] ?? '', '/nowhere']) {
       const folder = await project({

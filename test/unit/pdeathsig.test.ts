@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { findParentDeathSignal } from '../../src/manager/pdeathsig.js';
+import { findParentDeathSignal, gainsRights } from '../../src/manager/pdeathsig.js';
 
 const root = mkdtempSync(join(tmpdir(), 'threadfactory-pdeathsig-'));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -21,6 +21,17 @@ function folder(
 }
 
 const shell = (body: string) => `#!/bin/sh\n${body}\n`;
+
+describe('a program that gains rights when it starts', () => {
+  const status = (permitted: string) => `Name:\tnode\nCapInh:\t0000000000000000\nCapPrm:\t${permitted}\n`;
+
+  it('is one with capabilities of its own, run by somebody who has none', () => {
+    expect(gainsRights(1000, status('0000000000000400'))).toBe(true);
+    expect(gainsRights(1000, status('0000000000000000'))).toBe(false);
+    expect(gainsRights(0, status('000001ffffffffff'))).toBe(false);
+    expect(gainsRights(1000, '')).toBe(false);
+  });
+});
 
 describe.runIf(process.platform === 'linux')('the parent-death signal (Linux alone has one)', () => {
   it('is there where a program of its own knows the flag, without running it', async () => {
