@@ -7,7 +7,7 @@ import { bullmq, VERSIONS, work } from '../helpers/cluster.js';
 import { SPEC, ThreadFactory } from '../helpers/conformance.js';
 import { Fleet } from '../helpers/fleet.js';
 import { hasRedis, RedisServer, WITHOUT_REDIS } from '../helpers/redis.js';
-import { project, removeProjects } from '../helpers/script.js';
+import { project, removeProjects, runIn } from '../helpers/script.js';
 
 /** What goes wrong between machines, on a real server: each has its code, and nothing is lost or hangs. */
 
@@ -51,6 +51,15 @@ describe.skipIf(!hasRedis)(`more than one machine (${WITHOUT_REDIS} else)`, () =
     const away = { code: 'ERR_ENGINE_UNREACHABLE' };
     await expect(submit({ connection, connectTimeout: 200 }).factory.start([1])).rejects.toMatchObject(away);
     await expect(start({ connection, connectTimeout: 200 })).rejects.toMatchObject(away);
+  });
+
+  it('finds the module beside an ES module, in a folder of any name', async () => {
+    const main = `import { work } from 'threadfactory/bullmq';
+      work('./spec.cjs', { name: 'n', connection: { host: '127.0.0.1', port: 1 }, connectTimeout: 50 })
+        .catch(({ code }) => console.log(code));`;
+    const spec = 'exports.manager = () => []; exports.workerProcess = () => 1;';
+    const folder = await project({ 'main.mjs': main, 'spec.cjs': spec }, 'a folder #1 %41');
+    expect((await runIn(folder, 'main.mjs')).stdout).toBe('ERR_ENGINE_UNREACHABLE\n');
   });
 
   it('says that the password is wrong, and never says it', async () => {

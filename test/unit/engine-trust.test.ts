@@ -1,6 +1,12 @@
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { connectionFromEnv, redact, secretsOf, withoutSecrets } from '../../src/engines/connection.js';
+import {
+  checkUrl,
+  connectionFromEnv,
+  redact,
+  secretsOf,
+  withoutSecrets,
+} from '../../src/engines/connection.js';
 import { readEnvelope, writeEnvelope } from '../../src/engines/envelope.js';
 import { fromJson, toJson } from '../../src/engines/json-values.js';
 import { checkName, namesOf, runOf } from '../../src/engines/names.js';
@@ -188,6 +194,22 @@ describe('secrets', () => {
       'ENOENT',
     );
   });
+});
+
+describe('a connection', () => {
+  it.each([{ url: undefined }, { url: '' }])(
+    'without the address it is to have is refused: %o',
+    (connection) => {
+      expect(() => checkUrl(connection as never)).toThrow(/is the variable set/);
+    },
+  );
+
+  it.each([{}, { host: 'h' }, { url: 'redis://h' }, { url: undefined, host: 'h' }])(
+    'may be %o',
+    (connection) => {
+      expect(() => checkUrl(connection as never)).not.toThrow();
+    },
+  );
 });
 
 describe('names', () => {
