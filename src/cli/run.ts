@@ -200,7 +200,12 @@ function optionsGiven({ flags }: Given): Record<string, unknown> {
   try {
     resolveOptions(options);
   } catch (error) {
-    if (error instanceof OptionError) throw new UsageError(`${namesAsFlags(error.message)}.`);
+    if (error instanceof OptionError) {
+      const units = error.message.includes('milliseconds')
+        ? ' A time may have a unit: 500ms, 30s, 5m, 1h.'
+        : '';
+      throw new UsageError(`${namesAsFlags(error.message)}.${units}`);
+    }
     throw error;
   }
   options['handleSignals'] ??= true;

@@ -23,7 +23,19 @@ export function say(text: string): void {
 export function describe(error: unknown): string {
   if (error instanceof UsageError) return error.message;
   if (error instanceof ThreadFactoryError && error.code !== 'ERR_WORKER_START') return error.message;
+  if (isTypeScriptUnknown(error)) {
+    return (
+      `${error.message}: this version of Node does not run TypeScript by itself, as 22.18 and later do. ` +
+      "With tsx installed: NODE_OPTIONS='--import tsx' threadfactory run …"
+    );
+  }
   return error instanceof Error ? (error.stack ?? String(error)) : inspect(error);
+}
+
+function isTypeScriptUnknown(error: unknown): error is Error {
+  if (!(error instanceof Error) || (error as NodeJS.ErrnoException).code !== 'ERR_UNKNOWN_FILE_EXTENSION')
+    return false;
+  return /"\.[cm]?ts"/.test(error.message);
 }
 
 /** What a file descriptor is; undefined where it is closed. */

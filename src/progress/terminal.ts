@@ -17,7 +17,7 @@ export const SHOW_CURSOR = '\u001b[?25h';
 
 /** Whether lines can be drawn over: not in a file, a pipe, a dumb terminal or the log of a build server. */
 export function isDrawable(stream: TerminalStream, env: NodeJS.ProcessEnv): boolean {
-  return stream.isTTY === true && env['TERM'] !== 'dumb' && !env['CI'];
+  return stream.isTTY === true && env['TERM'] !== 'dumb' && ['', '0', 'false'].includes(env['CI'] ?? '');
 }
 
 /** Its width in cells. A terminal that nobody has given a size (docker's, expect's) says 0: then 80. */

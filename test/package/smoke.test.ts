@@ -121,7 +121,10 @@ describe('the packed tarball', () => {
   it('holds what was built, its papers and nothing else', () => {
     expect(packed.files.map(({ path }) => path).sort()).toEqual(
       [
-        ...['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', 'docs/cluster.md'],
+        ...['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'],
+        ...['cluster.md', 'how-it-works.md', 'migrating.md', 'recipes.md', 'stats.md'].map(
+          (name) => `docs/${name}`,
+        ),
         ...['bootstrap.cjs', 'index.cjs', 'index.d.cts', 'index.d.mts', 'index.mjs'].map(
           (name) => `dist/${name}`,
         ),

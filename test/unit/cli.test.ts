@@ -15,6 +15,7 @@ import type { Given } from '../../src/cli/parse.js';
 import { parse } from '../../src/cli/parse.js';
 import { run } from '../../src/cli/run.js';
 import { jobsOf } from '../../src/cli/stdin.js';
+import { describe as describeError } from '../../src/cli/streams.js';
 import { work } from '../../src/cli/work.js';
 import { OPTION_NAMES, resolveOptions } from '../../src/options.js';
 
@@ -150,6 +151,10 @@ describe('the command line', () => {
       ['package.json', '--workers=x'],
       "Expected --workers to be a whole number, 0 or greater, got `'x'` (string).",
     ],
+    [
+      ['package.json', '--timeout=1d'],
+      "Expected --timeout to be a positive number of milliseconds, got `'1d'` (string). A time may have a unit: 500ms, 30s, 5m, 1h.",
+    ],
     [['package.json', '--env=A'], 'Expected --env NAME=VALUE, got `A`.'],
     [['package.json', '--retry-delay=1s'], '--retry-delay needs --retries beside it.'],
   ])('refuses to run %j', async (args, message) => {
@@ -161,6 +166,15 @@ it('`work` refuses what is behind --', async () => {
   await expect(work.run(['spec.js', '--name', 'november', '--', 'more'])).rejects.toThrow(
     'One SPEC is enough, got `more` too.',
   );
+});
+
+it('TypeScript that this Node can not load is told with what to do', () => {
+  const code = 'ERR_UNKNOWN_FILE_EXTENSION';
+  const text = (extension: string): string =>
+    describeError(Object.assign(new TypeError(`Unknown file extension "${extension}" for /job`), { code }));
+  expect(text('.ts')).toMatch(/^Unknown file extension "\.ts" for \/job: .*NODE_OPTIONS='--import tsx'/);
+  expect(text('.mts')).toContain('--import tsx');
+  expect(text('.css')).not.toContain('tsx');
 });
 
 describe('jobs from standard input', () => {

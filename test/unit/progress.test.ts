@@ -221,6 +221,7 @@ describe('a stream', () => {
     ['a file or pipe', undefined, { TERM: 'xterm' }, false],
     ['a dumb terminal', true, { TERM: 'dumb' }, false],
     ['the log of a build server', true, { TERM: 'xterm', CI: 'true' }, false],
+    ['a terminal that says it is none', true, { TERM: 'xterm', CI: 'false' }, true],
   ])('that is %s can be drawn on: %s, %o: %s', (_, isTTY, env, drawable) => {
     expect(isDrawable({ ...new Screen(), isTTY } as unknown as TerminalStream, env)).toBe(drawable);
   });
