@@ -17,14 +17,16 @@ export const UINT8_ARRAY = 2;
 const FRAME_WORDS = 3;
 
 /**
- * Smaller Buffers of a message share one piece of memory, as those of `Buffer.from` share Node's pool: a piece of its own
- * for each cost a fifth of the rate at 1 KB. In a larger message it would be too much to keep for one of them.
+ * Smaller Buffers share memory, as those of `Buffer.from` share Node's pool: a piece of its own for each cost a fifth of the
+ * rate at 1 KB. They are views on their message, or, where that is large, on a copy of its frames; a large copy would be
+ * too much to keep for one of them.
  */
 const SMALL_BYTES = 4096;
 const SLAB_BYTES = 256 * 1024;
+const SMALL_MESSAGE_BYTES = 2 * SLAB_BYTES;
 
 /** A Buffer stays a view on the message that brought it if it is at least this share of the memory that it keeps. */
-const KEPT_SHARE = 1 / 3;
+const KEPT_SHARE = 1 / 5;
 
 /** A value that goes by itself. */
 export interface Frame {
@@ -62,7 +64,7 @@ export function sizeOf(pieces: readonly Uint8Array[]): number {
 }
 
 /**
- * The values of frames that came joined; each in memory of its own, or small ones together.
+ * The values of frames that came joined; small Buffers in shared memory, which may be the message's.
  *
  * @param unreadable gets those that v8 can't read
  */
@@ -115,8 +117,9 @@ function readFrames(
   return values;
 }
 
-/** Small Buffers of a message that was joined share one copy of its frames, if that is not much to keep for one. */
+/** Small Buffers share memory, others have their own. */
 function intoSlab(encoded: Uint8Array, pieces: readonly Uint8Array[]): (bytes: Uint8Array) => Buffer {
+  if (encoded.buffer.byteLength <= SMALL_MESSAGE_BYTES) return viewIfSmall;
   const first = (pieces[0] as Uint8Array).byteLength;
   const end = encoded.byteLength - (pieces.at(-1) as Uint8Array).byteLength;
   if (end - first > SLAB_BYTES) return copyOf;
@@ -128,12 +131,17 @@ function intoSlab(encoded: Uint8Array, pieces: readonly Uint8Array[]): (bytes: U
   };
 }
 
+function viewIfSmall(bytes: Uint8Array): Buffer {
+  return bytes.byteLength < SMALL_BYTES ? viewOf(bytes) : viewOrCopy(bytes);
+}
+
 /** As Node's own Buffers, it may be a part of a larger piece of memory; a Uint8Array never is. */
 function viewOrCopy(bytes: Uint8Array): Buffer {
-  const { buffer, byteOffset, byteLength } = bytes;
-  return byteLength >= buffer.byteLength * KEPT_SHARE
-    ? Buffer.from(buffer, byteOffset, byteLength)
-    : copyOf(bytes);
+  return bytes.byteLength >= bytes.buffer.byteLength * KEPT_SHARE ? viewOf(bytes) : copyOf(bytes);
+}
+
+function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 function copyOf(bytes: Uint8Array): Buffer {

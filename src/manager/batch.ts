@@ -11,7 +11,7 @@ export const TARGET_MS = 25;
 /** No batch is larger: bigger messages only make bigger garbage. */
 export const MAX_BATCH = 2048;
 /** Bytes of a message above which larger batches got slower. */
-const MAX_BYTES = 64 * 1024;
+const MAX_BYTES = 256 * 1024;
 /** A batch is at most so many times the one before it on the same worker, so that one lucky job proves little. */
 const GROWTH = 8;
 

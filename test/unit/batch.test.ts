@@ -116,11 +116,11 @@ describe('the size of a batch', () => {
   test('keeps messages below a size', () => {
     const sizer = new BatchSizer('auto', 4, 1);
     sizer.observe(100, 0.1, 0.001);
-    sizer.observeBytes(1, 8 * 1024);
+    sizer.observeBytes(1, 32 * 1024);
     expect(sizer.size(demand)).toBe(8);
     for (let i = 0; i < 40; i += 1) sizer.observeBytes(100, 100);
     expect(sizer.size(demand)).toBeGreaterThan(1000);
-    sizer.observeBytes(0, 256 * 1024);
+    sizer.observeBytes(0, 1024 * 1024);
     expect(sizer.size(demand)).toBe(1);
   });
 

@@ -25,14 +25,17 @@ function encode(values: readonly unknown[]): Encoded {
   });
 }
 
-/** There and back, through a larger message that is overwritten afterwards: a view on it would show. */
+/** A message too large to be kept for the values in it. */
+const message = Buffer.alloc(1_000_000);
+
+/** There and back, through a message that is overwritten afterwards: a view on it would show. */
 function roundTrip(values: readonly unknown[]): unknown[] {
   const encoded = joined(encode(values));
   if (!(encoded instanceof Uint8Array)) return decodeColumn(encoded);
-  const message = Buffer.alloc(encoded.byteLength + 7, 0xee);
   message.set(encoded, 3);
-  const decoded = decodeColumn(message.subarray(3, 3 + encoded.byteLength));
-  message.fill(0xee);
+  const arrived = message.subarray(3, 3 + encoded.byteLength);
+  const decoded = decodeColumn(arrived);
+  arrived.fill(0xee);
   return decoded;
 }
 
@@ -193,7 +196,7 @@ describe('a column', () => {
     }
   });
 
-  describe('of large bytes', () => {
+  describe('of bytes', () => {
     const large = Buffer.alloc(40_000, 1);
     const view = Uint8Array.from(large);
 
@@ -215,6 +218,14 @@ describe('a column', () => {
       );
     });
 
+    test('gives small Buffers of a small message without copies', () => {
+      const small = Array.from({ length: 3 }, (_, i) => Buffer.alloc(100, i));
+      const encoded = Buffer.from(encode(small) as Uint8Array);
+      const decoded = decodeColumn(encoded) as Buffer[];
+      expect(decoded).toEqual(small);
+      expect(decoded.map(({ buffer }) => buffer === encoded.buffer)).toEqual([true, true, true]);
+    });
+
     test('gives a Buffer that is most of its message without a copy, and any other in memory of its own', () => {
       /** What a channel makes of pieces: views on one message. */
       const arrived = (values: readonly unknown[]) => {
@@ -230,8 +241,9 @@ describe('a column', () => {
       const alone = arrived([large]);
       expect(alone.values).toEqual([large]);
       expect(alone.values[0]?.buffer).toBe(alone.memory);
-      const among = arrived([large, view, large, large]);
-      expect(among.values).toEqual([large, view, large, large]);
+      const six = [large, view, large, large, large, large];
+      const among = arrived(six);
+      expect(among.values).toEqual(six);
       for (const { buffer, byteLength } of [...among.values, ...arrived([view]).values]) {
         expect(buffer.byteLength).toBe(byteLength);
       }
