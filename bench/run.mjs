@@ -98,6 +98,29 @@ async function measureAll(settings) {
   return { machine, workers, rounds, iterationsPerMs: perMs, versions: versions(), notes, measurements };
 }
 
+/** A full run in which some workloads were measured again, whole, by the same pools on the same kind of machine. */
+function merged(whole, again) {
+  const isSame = (key) => JSON.stringify(whole[key]) === JSON.stringify(again[key]);
+  const { cores, node } = again.machine;
+  if (
+    !isSame('versions') ||
+    !isSame('workers') ||
+    whole.machine.cores !== cores ||
+    whole.machine.node !== node
+  )
+    throw new Error('the results to be completed are of other versions, another Node or another machine');
+  const replaced = new Set(again.measurements.map(({ workload }) => workload));
+  const note = `Measured again later, load average ${again.machine.load.before.toFixed(2)}: ${[...replaced].join(', ')}.`;
+  return {
+    ...whole,
+    notes: [...whole.notes, ...again.notes, note],
+    measurements: [
+      ...whole.measurements.filter(({ workload }) => !replaced.has(workload)),
+      ...again.measurements,
+    ],
+  };
+}
+
 function write(run, out) {
   mkdirSync(out, { recursive: true });
   const findings = new Findings(run);
@@ -126,6 +149,10 @@ async function main() {
   process.once('SIGINT', interrupt(130));
   process.once('SIGTERM', interrupt(143));
   const run = await measureAll(settings);
+  if (settings.into) {
+    write(merged(JSON.parse(readFileSync(settings.into, 'utf8')), run), path.dirname(settings.into));
+    return;
+  }
   write(run, path.resolve(settings.out ?? path.join(here, settings.full ? '.' : 'partial')));
 }
 

@@ -10,6 +10,7 @@ const usage = `node bench/run.mjs [flags]
   --quick            one round, a quarter of the jobs
   --threadfactory F  the built entry to measure (default: dist/index.cjs)
   --out DIR          where results go (default: bench/ for a full run, bench/partial/ for any other)
+  --into FILE        replace these workloads in a full run's results.json, and draw it again beside it
   --render FILE      measure nothing: draw table and plot again from a run's results.json`;
 
 const list = (text) => text?.split(',').map((name) => name.trim());
@@ -33,6 +34,7 @@ export function parseFlags(argv) {
       quick: { type: 'boolean', default: false },
       threadfactory: { type: 'string' },
       out: { type: 'string' },
+      into: { type: 'string' },
       render: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
@@ -53,6 +55,7 @@ export function parseFlags(argv) {
     quick: values.quick,
     threadfactory: values.threadfactory,
     out: values.out,
+    into: values.into,
     render: values.render,
     help: values.help,
     full: !values.only && !chosen && !values.quick && rounds >= 5,
