@@ -213,9 +213,17 @@ export class JournalFile {
       this.#isSyncing = false;
       this.#timer = undefined;
       if (error !== null) this.#failure ??= error;
-      if (this.#isClosed) this.#io.closeSync(this.fd);
+      if (this.#isClosed) this.#closeLate();
       else if (this.#isUnsynced) this.#syncSoon();
     });
+  }
+
+  #closeLate(): void {
+    try {
+      this.#io.closeSync(this.fd);
+    } catch {
+      // Nobody is left to be told, and nothing to be lost: `close` has forced all of it onto the disk.
+    }
   }
 
   #throwFailure(): void {

@@ -386,6 +386,21 @@ describe('fsync', () => {
     journals.open().close();
   });
 
+  test('that is under way at the end has nothing to report: all was forced, and the file is closed as well as can be', async () => {
+    const disk = new NotingDisk();
+    const asked = disk.nextBackground();
+    const closeSync = (fd: number) => {
+      nodeIo.closeSync(fd);
+      if (isOver) throw systemError('EIO');
+    };
+    let isOver = false;
+    const journal = journals.open({ fsync: 1 }, { ...disk.io, closeSync });
+    const end = await asked;
+    journal.close();
+    isOver = true;
+    expect(end).not.toThrow();
+  });
+
   test('in the background that fails is reported by the next write', async () => {
     const disk = new NotingDisk();
     const asked = disk.nextBackground();

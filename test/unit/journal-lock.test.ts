@@ -1,11 +1,22 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { acquireLock } from '../../src/journal/lock.js';
 import { completed, useJournals } from '../helpers/journal.js';
 import type { JournalProcess } from '../helpers/journal-process.js';
 import { compile, start } from '../helpers/journal-process.js';
+
+/** What removing a folder fails with. */
+const folders = vi.hoisted(() => ({ error: undefined as Error | undefined }));
+vi.mock('node:fs', async (importReal) => {
+  const real = await importReal<typeof import('node:fs')>();
+  const rmdirSync = (path: string): void => {
+    if (folders.error !== undefined) throw folders.error;
+    real.rmdirSync(path);
+  };
+  return { ...real, rmdirSync };
+});
 
 const journals = useJournals();
 const folder = (): string => `${journals.path()}.lock`;
@@ -17,6 +28,7 @@ const FORKING_MS = 60_000;
 
 const processes: JournalProcess[] = [];
 afterEach(async () => {
+  folders.error = undefined;
   for (const each of processes.splice(0)) await each.kill();
 });
 
@@ -57,6 +69,17 @@ describe('the lock of a journal', () => {
     lock.release();
     expect(readdirSync(folder())).toHaveLength(1);
     next.release();
+  });
+
+  test('is given back though its folder can not be removed, as where somebody looks into it on Windows', () => {
+    writeFileSync(journals.path(), '');
+    const lock = acquireLock(journals.path());
+    folders.error = Object.assign(new Error('EBUSY'), { code: 'EBUSY' });
+    lock.release();
+    expect(readdirSync(folder())).toEqual([]);
+    folders.error = undefined;
+    acquireLock(journals.path()).release();
+    expect(existsSync(folder())).toBe(false);
   });
 
   test('is refused to the process that has it already', () => {
