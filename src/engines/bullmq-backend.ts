@@ -128,7 +128,6 @@ export class BullMqBackend implements Backend {
   }
 
   async remove(ids: readonly string[]): Promise<string[]> {
-    await this.lease?.assure();
     const { queue } = this.open_;
     const codes = await Promise.all(ids.map((id) => queue.remove(id)));
     // 0: a machine has locked it.

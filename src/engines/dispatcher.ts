@@ -165,11 +165,14 @@ export class Dispatcher implements EngineRun {
     if (this.state === 'halted') this.leaveIfDown();
   }
 
-  /** Ends without waiting for machines: nobody can be reached, or nothing here is ours any more. */
-  abandon(): void {
+  /**
+   * Ends without waiting for machines: nobody can be reached, or the name is not ours any more.
+   * @param chunks are kept for whoever goes on with the run, or dropped
+   */
+  abandon(chunks: 'kept' | 'dropped'): void {
     if (this.state === 'over') return;
     this.halt('stopped');
-    this.book.clear();
+    if (chunks === 'kept') this.book.clear();
     this.departure.leave(true);
   }
 
@@ -199,7 +202,11 @@ export class Dispatcher implements EngineRun {
   private lost(ids: readonly string[]): void {
     const chunks = this.book.takeOut(ids);
     if (chunks.length === 0) return;
-    for (const chunk of chunks) this.endings.again(chunk);
+    for (const chunk of chunks) {
+      this.endings.again(chunk);
+      // What was sent when the connection broke is sent again later: it may still get there.
+      this.traffic.remove(chunk.id);
+    }
     const what = `${chunks.length} chunks of jobs were no longer in the queue and are submitted again`;
     this.events.warning(engineError('ERR_ENGINE_DATA_LOST', what));
     this.goOn();
@@ -279,7 +286,7 @@ export class Dispatcher implements EngineRun {
   private leaveIfDown(): void {
     if (!this.isDown) return;
     this.departure.later(() => {
-      if (this.isDown) this.abandon();
+      if (this.isDown) this.abandon('kept');
     });
   }
 

@@ -74,7 +74,7 @@ export class Lease {
     this.sureAt = undefined;
   }
 
-  /** Before anything is changed under the name. Rejects where it is not ours any more. */
+  /** Before anything is submitted under the name. Rejects where it is not ours any more. */
   async assure(): Promise<void> {
     const { sureAt, clock } = this;
     if (this.state === 'held' && (sureAt === undefined || clock.now() - sureAt > DOUBT_MS)) await this.ask();

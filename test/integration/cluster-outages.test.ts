@@ -111,7 +111,7 @@ describe.skipIf(!hasRedis)(`an outage (${WITHOUT_REDIS} else)`, () => {
     expect([completed, again.completed]).toEqual([[0], [0]]);
   });
 
-  it('submits nothing any more where another manager took the name while this one was cut off', async () => {
+  it('leaves nothing in the queue of another manager that took the name while this one was cut off', async () => {
     const net = await network();
     const first = submit({ connection: net.connection, connectTimeout });
     const run = first.factory.start(waits(3));
@@ -128,7 +128,7 @@ describe.skipIf(!hasRedis)(`an outage (${WITHOUT_REDIS} else)`, () => {
     while (!(await server.ask('LLEN', `${prefix}:wait`)).startsWith(':2')) {}
     net.heal();
     await expect(run).rejects.toMatchObject({ code: 'ERR_ENGINE_IN_USE' });
-    expect(await server.ask('LLEN', `${prefix}:wait`)).toBe(':2\r\n');
+    while (!(await server.ask('LLEN', `${prefix}:wait`)).startsWith(':2')) {}
     await start();
     expect(await other).toMatchObject({ completed: 2, failed: 0 });
     expect(second.warnings).not.toContain('ERR_ENGINE_CANCELLED');

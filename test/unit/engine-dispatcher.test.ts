@@ -1,12 +1,14 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import type { Clock } from '../../src/clock.js';
 import { systemClock } from '../../src/clock.js';
-import type { EngineEvents, EngineRun } from '../../src/engine.js';
+import type { EngineEvents } from '../../src/engine.js';
 import { Dispatcher } from '../../src/engines/dispatcher.js';
 import { readEnvelope } from '../../src/engines/envelope.js';
 import { createSource } from '../../src/manager/source.js';
 import type { Settlement } from '../../src/manager/tally.js';
 import { isFailed } from '../../src/manager/tally.js';
 import { resolveOptions } from '../../src/options.js';
+import { FakeClock } from '../helpers/fake-clock.js';
 import type { MemoryWorker } from '../helpers/memory-backend.js';
 import { MemoryBackend } from '../helpers/memory-backend.js';
 
@@ -61,8 +63,13 @@ function begin(
   {
     settled = () => true,
     noWorkersTimeout,
-  }: { settled?: (settlements: readonly Settlement[]) => boolean; noWorkersTimeout?: number } = {},
-): { told: Told; over: Promise<void>; run: EngineRun } {
+    clock = systemClock,
+  }: {
+    settled?: (settlements: readonly Settlement[]) => boolean;
+    noWorkersTimeout?: number;
+    clock?: Clock;
+  } = {},
+): { told: Told; over: Promise<void>; run: Dispatcher } {
   backends.push(backend);
   const told: Told = { settled: [], warnings: [], failures: [], retries: [], progress: [] };
   let end = (): void => {};
@@ -92,7 +99,7 @@ function begin(
   const run: Dispatcher = new Dispatcher(
     {
       backend,
-      clock: systemClock,
+      clock,
       options: resolveOptions(options),
       head: { run: 'r1', spec: 'hash', timeout: undefined },
       prefix: `r1.s${backends.length}`,
@@ -316,6 +323,28 @@ describe('the submitting side', () => {
     await over;
     expect(told.settled).toEqual([]);
     expect(backend.entries.size).toBe(0);
+  });
+
+  it('waits on a stop for a server that is away, but not for long', async () => {
+    const clock = new FakeClock();
+    const backend = new MemoryBackend();
+    const never = (): Promise<never> => new Promise(() => {});
+    Object.assign(backend, { submit: never, survey: never });
+    const { told, over, run } = begin(backend, [1], {}, { clock });
+    let isOver = false;
+    over.then(() => {
+      isOver = true;
+    });
+    clock.flush();
+    run.reachable(false);
+    run.halt('stopped');
+    for (let turn = 0; !isOver && turn < 100; turn += 1) {
+      clock.advance(100);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(isOver).toBe(true);
+    expect(clock.now()).toBeGreaterThan(5_000);
+    expect([told.settled, backend.closed, clock.pending]).toEqual([[], true, 0]);
   });
 
   it('tells progress once, whether it came by event or with the outcome', async () => {
