@@ -118,8 +118,9 @@ export class Pool {
     for (const worker of this.workers) {
       if (worker.id !== undefined || !worker.living) continue;
       const id = this.freeIds.pop() ?? (this.freshId <= this.options.size ? this.freshId++ : undefined);
-      if (id === undefined) return;
-      worker.assign(id);
+      if (id !== undefined) worker.assign(id);
+      // Only the grace of a kill may be in the way of the next job: it is over.
+      else if (worker.state === 'waiting') for (const other of this.workers) other.hurry();
     }
   }
 

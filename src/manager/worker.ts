@@ -84,6 +84,8 @@ export class Worker {
   private tookTooLong = false;
   /** Whether a signal was sent to it. */
   private wasKilled = false;
+  /** Whether it was killed for its job's time, and has until `killTimer` to clean up. */
+  private isInGrace = false;
   private wasAborted = false;
   /** Whether it takes no messages any more. */
   private isLost = false;
@@ -195,8 +197,17 @@ export class Worker {
     if (this._state === 'exited') return;
     this.stop(reason);
     this.wasKilled = true;
+    this.isInGrace ||= reason === 'timeout';
     this.child.kill('SIGTERM');
     this.killAfter(KILL_GRACE_MS);
+  }
+
+  /** Ends the grace of one that was killed for its job's time. */
+  hurry(): void {
+    if (!this.isInGrace) return;
+    this.isInGrace = false;
+    this.clock.clear(this.killTimer);
+    this.child.kill('SIGKILL');
   }
 
   /** Fires the signal of its running jobs, and kills it if that did not end it. */

@@ -91,6 +91,29 @@ describe('numbers', () => {
   });
 });
 
+describe('the grace of a worker that was killed for its time', () => {
+  it('ends when its replacement has loaded and waits for the number', () => {
+    const { pool, child, workers } = open(1);
+    child(0).getReady();
+    workers()[0]?.kill('timeout');
+    pool.ensure(1);
+    expect([child(0).signals, child(1).told]).toEqual([['SIGTERM'], []]);
+    child(1).say({ type: 'loaded', took: 0 });
+    expect([child(0).signals, child(1).told]).toEqual([['SIGTERM', 'SIGKILL'], []]);
+    child(0).exit({ signal: 'SIGKILL' });
+    expect(child(1).told).toEqual(['begin']);
+  });
+
+  it('is left to one that was told to go for another reason', () => {
+    const { pool, child, workers } = open(1);
+    child(0).getReady();
+    workers()[0]?.finish('recycled');
+    pool.ensure(1);
+    child(1).say({ type: 'loaded', took: 0 });
+    expect(child(0).signals).toEqual([]);
+  });
+});
+
 describe('a worker that is gone', () => {
   it('is told of with its number and its reason, and replaced', () => {
     const { child, children, heard } = open(1);
