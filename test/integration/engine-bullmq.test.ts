@@ -12,7 +12,13 @@ describe.skipIf(!hasRedis).each([5, 6] as const)(`with a server (${WITHOUT_REDIS
   conformance(`bullmq ${version}, with two machines,`, {
     async start() {
       server = await RedisServer.start();
-      const options = { ...shared, connection: server.connection, workers: 1, output: 'ignore' as const };
+      const options = {
+        ...shared,
+        connection: server.connection,
+        workers: 1,
+        grace: 100,
+        output: 'ignore' as const,
+      };
       machines = await Promise.all([1, 2].map((n) => work(SPEC, { ...options, machine: `m${n}` })));
     },
     async stop() {
