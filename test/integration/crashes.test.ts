@@ -29,6 +29,8 @@ describe('a job that ends its worker', () => {
         worker: (n) => { if (n % 5 !== 3) return n; deeds[(n - 3) / 5](); return new Promise(() => {}); },
         workerFinish: () => fs.appendFileSync('finished', process.pid + ' '),
       }, { crashRetries: 1, workers: 2, output: 'ignore' });
+      // Where the last of all to end is a crash, no worker may be left to finish.
+      fs.writeFileSync('finished', '');
       const seen = [];
       const failed = [];
       const died = new Set();
