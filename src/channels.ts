@@ -1,4 +1,5 @@
 import { channel } from 'node:diagnostics_channel';
+import type { Attempt } from './manager/endings.js';
 import type { Settlement } from './manager/tally.js';
 import { isFailed } from './manager/tally.js';
 import type { ExitReason } from './manager/worker.js';
@@ -12,16 +13,8 @@ import type { ExitReason } from './manager/worker.js';
 export type JobMessage = {
   /** The module whose factory it is: a path, or the URL of an ES module. */
   readonly module: string;
-  readonly index: number;
-  readonly job: unknown;
-  /** The worker's number. */
-  readonly id: number;
-  readonly attempt: number;
-  /** Epoch milliseconds. */
-  readonly startedAt: number;
-  /** Milliseconds. */
-  readonly duration: number;
-} & ({ readonly result: unknown } | { readonly error: unknown });
+} & Attempt &
+  ({ readonly result: unknown } | { readonly error: unknown });
 
 /** A message on `threadfactory:worker`: a worker is ready, or has gone. */
 export type WorkerMessage = { readonly module: string; readonly pid: number } & (

@@ -90,7 +90,7 @@ const ROOMS: readonly Room[] = [
     name: 'channels',
     files: ['channels'],
     may: ['node:diagnostics_channel', 'manager/tally'],
-    types: ['manager/worker'],
+    types: ['manager/endings', 'manager/worker'],
   },
   { name: 'inside', files: ['inside'], may: ['node:async_hooks'] },
   { name: 'paths', files: ['paths'], may: ['node:path'] },
