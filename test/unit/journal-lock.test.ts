@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { hostname } from 'node:os';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { acquireLock } from '../../src/journal/lock.js';
 import { completed, useJournals } from '../helpers/journal.js';
 import type { JournalProcess } from '../helpers/journal-process.js';
@@ -25,6 +25,15 @@ const IS_LINUX = process.platform === 'linux';
 const NO_PID = 2 ** 30;
 /** For tests that start processes. */
 const FORKING_MS = 60_000;
+
+/** The journal as a plain process can load it, compiled once: what it imports is beside it. */
+let compiled = '';
+beforeAll(() => {
+  compiled = mkdtempSync(join(tmpdir(), 'threadfactory-compiled-'));
+  compile('journal.ts', compiled);
+});
+afterAll(() => rmSync(compiled, { recursive: true, force: true }));
+const moduleOf = (file: string): string => JSON.stringify(join(compiled, file));
 
 const processes: JournalProcess[] = [];
 afterEach(async () => {
@@ -95,9 +104,8 @@ describe('the lock of a journal', () => {
   });
 
   test('is refused while another process holds it, which is named', { timeout: FORKING_MS }, async () => {
-    const module = compile('journal.ts', journals.folder());
     const holder = run(`
-      import { openJournal } from ${JSON.stringify(module)};
+      import { openJournal } from ${moduleOf('journal.mjs')};
       openJournal({ path: ${JSON.stringify(journals.path())}, module: 'job.js', key: undefined, fsync: false });
       console.log('open');
       process.stdin.resume();
@@ -180,10 +188,9 @@ describe('the lock of a journal', () => {
   test('goes to exactly one of many processes that find it stale at once', {
     timeout: FORKING_MS,
   }, async () => {
-    const module = compile('journal/lock.ts', journals.folder());
     const many = Array.from({ length: 4 }, () =>
       run(`
-        import { acquireLock } from ${JSON.stringify(module)};
+        import { acquireLock } from ${moduleOf('journal/lock.mjs')};
         import { createInterface } from 'node:readline';
         let lock;
         console.log('loaded');
@@ -223,11 +230,10 @@ describe('the lock of a journal', () => {
 test('what was recorded before a SIGKILL is recalled after it, and the lock is taken over', {
   timeout: FORKING_MS,
 }, async () => {
-  const module = compile('journal.ts', journals.folder());
   let known = 0;
   for (let life = 0; life < 3; life++) {
     const writer = run(`
-      import { openJournal } from ${JSON.stringify(module)};
+      import { openJournal } from ${moduleOf('journal.mjs')};
       const journal = openJournal({ path: ${JSON.stringify(journals.path())}, module: 'job.js', key: undefined, fsync: 1 });
       const about = { attempt: 1, id: 1, startedAt: Date.now(), duration: 1 };
       for (let index = journal.recorded; ; index += 10) {

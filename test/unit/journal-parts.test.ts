@@ -26,7 +26,12 @@ const lines = Array.from(
   (_, i) => `${i} ${'é'.repeat(i % 500 === 499 ? 700_000 : i % 97)}`,
 );
 const text = `${lines.join('\n')}\n`;
-const offsets = lines.map((_, i) => Buffer.byteLength(lines.slice(0, i).join('\n')) + (i === 0 ? 0 : 1));
+let length = 0;
+const offsets = lines.map((line) => {
+  const offset = length;
+  length += Buffer.byteLength(line) + 1;
+  return offset;
+});
 
 /** Reads no more at once than a few bytes, as a network file system may. */
 const stingy: JournalIo = {
