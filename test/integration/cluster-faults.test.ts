@@ -266,9 +266,6 @@ describe.skipIf(!hasRedis)(`more than one machine (${WITHOUT_REDIS} else)`, () =
   it('works by the command line until it is told to stop', async () => {
     const fleet = await Fleet.in(server);
     onTestFinished(() => fleet.end());
-    const unnamed = fleet.command(SPEC);
-    await unnamed.ended();
-    expect([unnamed.child.exitCode, unnamed.said]).toEqual([2, expect.stringContaining('Under which name?')]);
     const machine = fleet.command(
       SPEC,
       '--name',

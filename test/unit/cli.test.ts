@@ -12,7 +12,7 @@ import {
 import { toJson } from '../../src/cli/json.js';
 import { JsonLines } from '../../src/cli/json-lines.js';
 import type { Given } from '../../src/cli/parse.js';
-import { parse } from '../../src/cli/parse.js';
+import { parse, UsageError } from '../../src/cli/parse.js';
 import { run } from '../../src/cli/run.js';
 import { jobsOf } from '../../src/cli/stdin.js';
 import { describe as describeError } from '../../src/cli/streams.js';
@@ -166,6 +166,12 @@ it('`work` refuses what is behind --', async () => {
   await expect(work.run(['spec.js', '--name', 'november', '--', 'more'])).rejects.toThrow(
     'One SPEC is enough, got `more` too.',
   );
+});
+
+it('`work` asks for a name', async () => {
+  const refused = work.run(['spec.js']);
+  await expect(refused).rejects.toBeInstanceOf(UsageError);
+  await expect(refused).rejects.toThrow('Under which name?');
 });
 
 it('TypeScript that this Node can not load is told with what to do', () => {

@@ -358,7 +358,7 @@ describe('what can not be sent is left out, the error never', () => {
           expect(arrived.fields).toEqual(fields);
         },
       ),
-      { numRuns: 200 },
+      { numRuns: 100 },
     );
   });
 });

@@ -45,7 +45,7 @@ describe('lines of output', () => {
     ['a colour', '\u001b[38;5;208m'],
   ])('that are very long are not cut in the middle of %s', (_, whole) => {
     for (let before = MAX_LINE - whole.length; before <= MAX_LINE; before += 1) {
-      const long = `${'x'.repeat(before)}${whole}${'y'.repeat(MAX_LINE)}`;
+      const long = `${'x'.repeat(before)}${whole}${'y'.repeat(100)}`;
       const lines = split(long, 1_000_000);
       expect(lines.join('')).toBe(long);
       expect(lines.filter((line) => line.includes(whole))).toHaveLength(1);
