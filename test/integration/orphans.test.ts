@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { allGone, HEAD, lives, project, removeProjects, runIn, script } from '../helpers/script.js';
 
 afterAll(removeProjects);
@@ -103,33 +103,49 @@ describe('no worker outlives its manager', () => {
 });
 
 describe('subprocesses of a worker', () => {
-  it.each([
-    ['spawn', "import { spawn } from 'node:child_process'", "spawn('sleep', ['1000'])"],
-    ['exec', "import { exec } from 'node:child_process'", "exec('exec sleep 1000')"],
-    ['spawnSync', "import { spawnSync } from 'node:child_process'", "spawnSync('sleep', ['1000'])"],
-    ['execFileSync', "import child from 'node:child_process'", "child.execFileSync('sleep', ['1000'])"],
-  ])('started by %s go with a manager that is SIGKILLed', async (_, imported, started) => {
+  /** The pid of the `sleep` that each way started; the manager was killed when it had seen them all. */
+  let sleeps: Record<string, number> = {};
+
+  beforeAll(async () => {
     const folder = await project({
       'main.mjs': `import ThreadFactory from 'threadfactory';
-        ${imported};
+        import child, { exec, spawn, spawnSync } from 'node:child_process';
         import { readFileSync, readdirSync } from 'node:fs';
+        const ways = {
+          spawn: () => { spawn('sleep', ['1001']); },
+          exec: () => { exec('exec sleep 1002'); },
+          spawnSync: () => spawnSync('sleep', ['1003']),
+          execFileSync: () => child.execFileSync('sleep', ['1004']),
+        };
         const f = new ThreadFactory({
-          manager: () => [1, 2],
-          worker: (n, { progress }) => { if (n === 1) { ${started}; return new Promise(() => {}); } progress(n); },
-        }, { workers: 2, batchSize: 1 });
-        const isSleep = (pid) => { try { return readFileSync('/proc/' + pid + '/comm', 'utf8') === 'sleep\\n' && readFileSync('/proc/' + pid + '/environ', 'utf8').includes('OF_THIS_TEST=' + process.env.OF_THIS_TEST); } catch { return false; } };
+          manager: () => [...Object.keys(ways), 'idle'],
+          worker: (way) => { if (way === 'idle') return; ways[way](); return new Promise(() => {}); },
+        }, { workers: 5, batchSize: 1 });
+        const read = (pid, file) => { try { return readFileSync('/proc/' + pid + '/' + file, 'utf8'); } catch { return ''; } };
+        const isSleep = (pid) => read(pid, 'comm') === 'sleep\\n' && read(pid, 'environ').includes('OF_THIS_TEST=' + process.env.OF_THIS_TEST);
+        let idle = false;
+        f.on('completed', () => { idle = true; });
         if (!ThreadFactory.isWorker) setInterval(() => {
-          const pid = readdirSync('/proc').find(isSleep);
-          if (pid === undefined) return;
-          console.log(JSON.stringify([Number(pid)]));
+          const found = idle ? readdirSync('/proc').filter(isSleep) : [];
+          if (found.length < 4) return;
+          const wayOf = (pid) => Object.keys(ways)[Number(read(pid, 'cmdline').split('\\0')[1]) - 1001];
+          console.log(JSON.stringify(Object.fromEntries(found.map((pid) => [wayOf(pid), Number(pid)]))));
           process.kill(process.pid, 'SIGKILL');
         }, 10);
         await f.start();`,
     });
     const ran = await runIn(folder, 'main.mjs', { env: { OF_THIS_TEST: folder } });
     expect(ran.said).toHaveLength(1);
-    await allGone(ran.said[0] as number[]);
+    sleeps = ran.said[0] as Record<string, number>;
   });
+
+  it.each(['spawn', 'exec', 'spawnSync', 'execFileSync'])(
+    'started by %s go with a manager that is SIGKILLed',
+    async (way) => {
+      expect(sleeps).toHaveProperty(way, expect.any(Number));
+      await allGone([sleeps[way] ?? 0]);
+    },
+  );
 
   it('go with a worker that was killed, was aborted or left a job undone, however it ended', async () => {
     const ran = await script(`${HEAD}
