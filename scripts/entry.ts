@@ -30,7 +30,9 @@ import * as plainCopy from '../src/plain-copy.js';
 import * as protocol from '../src/protocol.js';
 import * as registry from '../src/registry.js';
 import * as serializer from '../src/serializer.js';
+import * as sharedFile from '../src/shared-file.js';
 import * as spec from '../src/spec.js';
+import * as wire from '../src/wire.js';
 
 export * from '../src/index.js';
 
@@ -53,6 +55,8 @@ export const shared = {
   'cpu-quota': cpuQuota,
   'error-wire': errorWire,
   serializer,
+  'shared-file': sharedFile,
+  wire,
   'peak-rss': peakRss,
   'plain-copy': plainCopy,
   'option-checks': optionChecks,

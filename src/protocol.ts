@@ -51,6 +51,8 @@ export interface InitMessage {
   readonly maxMemory: number | undefined;
   /** The machine's name, where there are several. */
   readonly machine?: string;
+  /** Whether bytes come and go through shared files, whose descriptors follow that of the channel. */
+  readonly files: boolean;
 }
 
 /** A batch of jobs. Job `i` of it has the index `indices[i]`, or `first + i` where `indices` is absent. */
@@ -97,7 +99,7 @@ export interface ResultsMessage {
   readonly startedAt: number;
   readonly starts?: readonly number[];
   /** Milliseconds each took, or one number where they were too short to be timed singly. */
-  readonly durations: number | Float64Array;
+  readonly durations: number | readonly number[];
   /** So many jobs at the end of the batch were not begun and are given back. */
   readonly returned?: number;
   /** The batch could not be decoded here; none of it was begun. */

@@ -40,7 +40,7 @@ const ROOMS: readonly Room[] = [
   {
     name: 'manager',
     files: ['manager/'],
-    may: ['node:*', 'protocol', 'errors', 'error-wire', 'codec', 'clock'],
+    may: ['node:*', 'protocol', 'errors', 'error-wire', 'codec', 'clock', 'wire', 'shared-file'],
     types: ['options', 'spec'],
   },
   {
@@ -72,8 +72,19 @@ const ROOMS: readonly Room[] = [
       'peak-rss',
       'registry',
       'spec',
+      'wire',
+      'shared-file',
     ],
   },
+  // How messages go from one process to another.
+  {
+    name: 'wire',
+    files: ['wire'],
+    may: ['codec'],
+    types: ['protocol', 'shared-file'],
+    without: TIME_AND_PROCESS,
+  },
+  { name: 'shared file', files: ['shared-file'], may: ['node:fs', 'node:os', 'node:path'] },
   { name: 'words', files: ['describe'], may: ['node:util'], without: TIME_AND_PROCESS },
   { name: 'values', files: VALUES, may: ['node:util', 'node:v8', 'describe'] },
   { name: 'clock', files: ['clock'], may: [] },

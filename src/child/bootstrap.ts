@@ -16,8 +16,10 @@ import type {
 } from '../protocol.js';
 import { BRAND, isBranded } from '../protocol.js';
 import { becomeWorker } from '../registry.js';
+import { isSharedFile, SharedReader, SharedWriter } from '../shared-file.js';
 import type { CheckedSpec } from '../spec.js';
 import { exportsFunctions, isAnotherSpec, specOfModule } from '../spec.js';
+import { Wire } from '../wire.js';
 import { loadModule } from './load.js';
 import type { Wanted } from './not-found.js';
 import { another, missing, several } from './not-found.js';
@@ -45,6 +47,10 @@ const emit = process.emit.bind(process) as (...args: unknown[]) => boolean;
 const on = process.on.bind(process) as (name: string, listener: Listener) => unknown;
 const listeners = process.listeners.bind(process) as (name: string) => unknown[];
 
+/** Descriptors of the files for what comes and what goes, as the manager placed them. */
+const INWARD = 4;
+const OUTWARD = 5;
+
 /** Milliseconds that a module has to finish evaluating, or to start the wanted factory, once it started another one. */
 const EVALUATION_MS = 1000;
 
@@ -57,6 +63,7 @@ let spec: CheckedSpec | undefined;
 let runner: Runner | undefined;
 let lastSent: Promise<void> | undefined;
 let loadingSince = 0;
+let wire = new Wire(undefined, undefined);
 
 /** Sends a message; a promise where the channel is full, settled when it is on its way. */
 function say(message: ChildMessage | SubprocessMessage): Promise<void> | undefined {
@@ -65,7 +72,7 @@ function say(message: ChildMessage | SubprocessMessage): Promise<void> | undefin
   const done = new Promise<void>((resolve) => {
     sent = resolve;
   });
-  const room = send(message, undefined, undefined, () => sent?.());
+  const room = send(wire.pack(message), undefined, undefined, () => sent?.());
   lastSent = done;
   return room ? undefined : done;
 }
@@ -81,7 +88,7 @@ function leaveSaying(fatal: FatalPhase, error: unknown): void {
   phase = 'leaving';
   const message: ChildMessage = { brand: BRAND, type: 'fatal', phase: fatal, error: errorToWire(error) };
   if (send === undefined) exit(1);
-  else send(message, undefined, undefined, () => exit(1));
+  else send(wire.pack(message), undefined, undefined, () => exit(1));
 }
 
 function takeChannel(): void {
@@ -91,7 +98,7 @@ function takeChannel(): void {
   process.emit = ((name: string | symbol, ...args: unknown[]) => {
     const [message] = args;
     if (name === 'message' && isBranded(message)) {
-      receive(message as unknown as ManagerMessage);
+      receive(wire.unpack(message) as ManagerMessage);
       return true;
     }
     return emit(name, ...args);
@@ -158,8 +165,14 @@ function receive(message: ManagerMessage): void {
   }
 }
 
+function overFiles(): Wire {
+  const writer = isSharedFile(OUTWARD) ? new SharedWriter(OUTWARD) : undefined;
+  return new Wire(writer, isSharedFile(INWARD) ? new SharedReader(INWARD) : undefined);
+}
+
 async function load(message: InitMessage): Promise<void> {
   init = message;
+  if (message.files) wire = overFiles();
   loadingSince = systemClock.now();
   // From here on only the user's module keeps the loop going.
   process.channel?.unref();

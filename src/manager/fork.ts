@@ -5,6 +5,8 @@ import type { Readable } from 'node:stream';
 import { OptionError } from '../errors.js';
 import type { ChildMessage, InitMessage, ManagerMessage, SubprocessMessage } from '../protocol.js';
 import { isBranded } from '../protocol.js';
+import { closeSharedFile, openSharedFile, SharedReader, SharedWriter } from '../shared-file.js';
+import { Wire } from '../wire.js';
 import type { Child, ChildEvents, SpawnChild } from './child.js';
 import { GroupGuard } from './group-guard.js';
 import { LineSplitter, Tail, wholeLine } from './output.js';
@@ -18,7 +20,7 @@ export interface ForkOptions {
   /** The child's entry file. */
   readonly bootstrap: string;
   /** What the child is told first, but for what depends on how it was forked. */
-  readonly init: Omit<InitMessage, 'brand' | 'type' | 'watchdog' | 'managerPid' | 'argv'>;
+  readonly init: Omit<InitMessage, 'brand' | 'type' | 'watchdog' | 'managerPid' | 'argv' | 'files'>;
   readonly execPath: string | undefined;
   readonly execArgv: readonly string[];
   readonly env: NodeJS.ProcessEnv;
@@ -44,7 +46,7 @@ export function forker(options: ForkOptions): SpawnChild {
   const guard = options.parentDeath === undefined ? undefined : new GroupGuard();
   return (events) => {
     try {
-      return new ForkedChild(start(options), options, events, guard);
+      return new ForkedChild(options, events, guard);
     } catch (error) {
       process.nextTick(() => events.exited({ code: null, signal: null, error: error as Error }));
       return NOT_FORKED;
@@ -54,7 +56,7 @@ export function forker(options: ForkOptions): SpawnChild {
 
 const NOT_FORKED: Child = { pid: undefined, label() {}, send() {}, kill() {}, stderr: () => '' };
 
-function start(options: ForkOptions): ChildProcess {
+function start(options: ForkOptions, files: readonly number[]): ChildProcess {
   const node = options.execPath ?? process.execPath;
   const prefix = prefixFor(options);
   const output = options.output === 'lines' || options.output === 'prefix' ? 'pipe' : options.output;
@@ -63,10 +65,10 @@ function start(options: ForkOptions): ChildProcess {
     execArgv: prefix === undefined ? [...options.execArgv] : [...prefix.slice(1), node, ...options.execArgv],
     env: options.env,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    serialization: 'advanced',
+    serialization: 'json',
     // A process group of its own: the terminal's Ctrl-C reaches neither it nor what it starts, and it is killed whole.
     detached: process.platform !== 'win32',
-    stdio: ['ignore', output, output === 'inherit' ? 'inherit' : 'pipe', 'ipc'],
+    stdio: ['ignore', output, output === 'inherit' ? 'inherit' : 'pipe', 'ipc', ...files],
   });
 }
 
@@ -84,6 +86,9 @@ function drop(handle: unknown): void {
 
 class ForkedChild implements Child {
   readonly pid: number | undefined;
+  private readonly process: ChildProcess;
+  private readonly files = SharedFiles.open();
+  private readonly wire: Wire;
   private readonly tail = new Tail();
   private readonly splitters: LineSplitter[] = [];
   private name = '?';
@@ -92,11 +97,19 @@ class ForkedChild implements Child {
   private leaves = false;
 
   constructor(
-    private readonly process: ChildProcess,
     private readonly options: ForkOptions,
     private readonly events: ChildEvents,
     private readonly guard: GroupGuard | undefined,
   ) {
+    const { files } = this;
+    try {
+      this.process = start(options, files?.descriptors ?? []);
+    } catch (error) {
+      files?.close();
+      throw error;
+    }
+    const { process } = this;
+    this.wire = new Wire(files?.writer, files?.reader);
     this.pid = process.pid;
     process.on('error', (error) => {
       // Also emitted for a message that could not be sent, which the exit will answer.
@@ -107,7 +120,7 @@ class ForkedChild implements Child {
     process.on('message', (message: unknown, handle: unknown) => {
       drop(handle);
       if (!isBranded(message)) return;
-      const said = message as ChildMessage | SubprocessMessage;
+      const said = this.wire.unpack(message) as ChildMessage | SubprocessMessage;
       if (said.type !== 'subprocess') events.message(said);
       else if (this.pid !== undefined && !this.gone) guard?.add(this.pid);
     });
@@ -121,6 +134,7 @@ class ForkedChild implements Child {
       // A program in between may run Node as a process of its own, which the kernel's signal does not reach.
       watchdog: prefixFor(options) === undefined || options.execPath !== undefined,
       argv: globalThis.process.argv,
+      files: files !== undefined,
     });
   }
 
@@ -131,7 +145,7 @@ class ForkedChild implements Child {
   send(message: ManagerMessage): void {
     if (message.type === 'finish' || message.type === 'abort') this.leaves = message.type === 'finish';
     // An error here means that it is going or gone: its exit says so, and its jobs are still in our books.
-    if (this.process.connected) this.process.send(message, () => {});
+    if (this.process.connected) this.process.send(this.wire.pack(message), () => {});
   }
 
   kill(signal: 'SIGTERM' | 'SIGKILL'): void {
@@ -195,9 +209,35 @@ class ForkedChild implements Child {
   private end(exit: Parameters<ChildEvents['exited']>[0]): void {
     if (this.gone) return;
     this.gone = true;
+    this.files?.close();
     if (this.pid !== undefined) this.guard?.remove(this.pid);
     // A last line without an end belongs to its last words.
     for (const splitter of this.splitters) splitter.end();
     this.events.exited(exit);
+  }
+}
+
+/** The two files between the manager and a child: one for each way. */
+class SharedFiles {
+  readonly writer: SharedWriter;
+  readonly reader: SharedReader;
+
+  private constructor(readonly descriptors: readonly [inward: number, outward: number]) {
+    this.writer = new SharedWriter(descriptors[0]);
+    this.reader = new SharedReader(descriptors[1]);
+  }
+
+  /** Undefined where there are none to be had: then bytes go as text. */
+  static open(): SharedFiles | undefined {
+    const inward = openSharedFile();
+    const outward = inward === undefined ? undefined : openSharedFile();
+    if (inward !== undefined && outward !== undefined) return new SharedFiles([inward, outward]);
+    closeSharedFile(inward);
+    return undefined;
+  }
+
+  close(): void {
+    this.writer.close();
+    this.reader.close();
   }
 }

@@ -198,7 +198,7 @@ describe('settling', () => {
   it('says what a job came to, with its own time', () => {
     const manager = new FakeManager(['a', 'b', 'c'], { batchSize: 3 });
     const child = manager.child(0).getReady();
-    child.complete(undefined, { startedAt: 5000, durations: new Float64Array([10, 20, 30]) });
+    child.complete(undefined, { startedAt: 5000, durations: [10, 20, 30] });
     expect(manager.settled).toMatchObject([
       { index: 0, job: 'a', result: 'a', id: 1, attempt: 1, startedAt: 5000, duration: 10 },
       { index: 1, job: 'b', result: 'b', startedAt: 5010, duration: 20 },
