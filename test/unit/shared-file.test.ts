@@ -1,0 +1,126 @@
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import fc from 'fast-check';
+import { afterEach, describe, expect, it } from 'vitest';
+import {
+  closeSharedFile,
+  isSharedFile,
+  openSharedFile,
+  SharedReader,
+  SharedWriter,
+} from '../../src/shared-file.js';
+
+const MB = 1024 * 1024;
+const opened: number[] = [];
+
+/** The two ends of a file, in one process. */
+function ends(): { file: number; writer: SharedWriter; reader: SharedReader } {
+  const file = openSharedFile();
+  if (file === undefined) throw new Error('no shared file here');
+  opened.push(file);
+  return { file, writer: new SharedWriter(file), reader: new SharedReader(file) };
+}
+
+afterEach(() => {
+  for (const file of opened.splice(0)) closeSharedFile(file);
+});
+
+describe('a shared file', () => {
+  it('has no name, and is there for its owner alone', () => {
+    const { file } = ends();
+    const { nlink, mode } = fstatSync(file);
+    expect({ nlink, mode: mode & 0o777 }).toEqual({ nlink: 0, mode: 0o600 });
+  });
+
+  it('is told from other descriptors, and from closed ones', () => {
+    const { file } = ends();
+    const folder = openSync(tmpdir(), 'r');
+    const found = [isSharedFile(file), isSharedFile(folder)];
+    closeSync(folder);
+    expect([...found, isSharedFile(999_999)]).toEqual([true, false, false]);
+  });
+
+  it('gives back what was written, each piece in memory of its own', () => {
+    const { writer, reader } = ends();
+    const pieces = [Buffer.from('abc'), Buffer.alloc(0), new Uint8Array([1, 2, 3])];
+    const at = writer.write(pieces) ?? -1;
+    const read = reader.read(at, [3, 0, 3]);
+    expect(read.map((piece) => [...piece])).toEqual([[97, 98, 99], [], [1, 2, 3]]);
+    expect(read.map(({ buffer }) => buffer.byteLength)).toEqual([3, 0, 3]);
+  });
+
+  it('takes more pieces than one call of the system does', () => {
+    const { writer, reader } = ends();
+    const pieces = Array.from({ length: 5000 }, (_, i) => Buffer.from([i % 256, i >> 8]));
+    const at = writer.write(pieces) ?? -1;
+    expect(Buffer.concat(reader.read(at, [10_000]))).toEqual(Buffer.concat(pieces));
+    const again = writer.write(pieces) ?? -1;
+    const lengths = pieces.map(({ byteLength }) => byteLength);
+    expect(Buffer.concat(reader.read(again, lengths))).toEqual(Buffer.concat(pieces));
+  });
+
+  it('writes nothing over what has not been read, in any order of writing and reading', () => {
+    const sizes = fc.oneof(fc.integer({ min: 1, max: 5000 }), fc.integer({ min: 1 * MB, max: 3 * MB }));
+    const steps = fc.array(fc.oneof(sizes, fc.constant('read' as const)), { maxLength: 40 });
+    fc.assert(
+      fc.property(steps, (given) => {
+        const { file, writer, reader } = ends();
+        const unread: { at: number; length: number; fill: number }[] = [];
+        const readOne = (): void => {
+          const next = unread.shift();
+          if (next === undefined) return;
+          const [piece] = reader.read(next.at, [next.length]);
+          expect(piece && Buffer.alloc(next.length, next.fill).equals(piece)).toBe(true);
+        };
+        given.forEach((step, fill) => {
+          if (step === 'read') readOne();
+          const at = step === 'read' ? undefined : writer.write([Buffer.alloc(step as number, fill)]);
+          if (at !== undefined) unread.push({ at, length: step as number, fill });
+        });
+        while (unread.length > 0) readOne();
+        expect(fstatSync(file).size).toBeLessThanOrEqual(8 * MB);
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it('uses the same few pages again where each stretch is read before the next', () => {
+    const { file, writer, reader } = ends();
+    for (let i = 0; i < 100; i++) reader.read(writer.write([Buffer.alloc(64 * 1024, i)]) ?? -1, [64 * 1024]);
+    expect(fstatSync(file).size).toBeLessThan(100 * 1024);
+  });
+
+  it('has no room for more than 8 MB that nobody has read, and room again when somebody has', () => {
+    const { writer, reader } = ends();
+    const places: number[] = [];
+    for (let at = writer.write([Buffer.alloc(MB)]); at !== undefined; at = writer.write([Buffer.alloc(MB)]))
+      places.push(at);
+    expect(places).toHaveLength(7);
+    reader.read(places[0] ?? -1, [MB]);
+    expect(writer.write([Buffer.alloc(MB)])).toBe(places[0]);
+  });
+
+  it('has a place for something huge, and gives back its memory after it was read', () => {
+    const { file, writer, reader } = ends();
+    writer.write([Buffer.alloc(10)]);
+    const at = writer.write([Buffer.alloc(70 * MB, 7)]) ?? -1;
+    reader.read(4096, [10]);
+    expect(reader.read(at, [70 * MB])[0]?.at(-1)).toBe(7);
+    writer.write([Buffer.alloc(10)]);
+    expect(fstatSync(file).size).toBeLessThan(MB);
+  });
+
+  it('has no room once it is closed, and nothing to read', () => {
+    const { writer, reader } = ends();
+    writer.close();
+    opened.pop();
+    expect(writer.write([Buffer.alloc(1)])).toBeUndefined();
+    expect(() => reader.read(4096, [1])).toThrow();
+  });
+
+  it('says so where it is too short for what is to be read', () => {
+    const { writer, reader } = ends();
+    const at = writer.write([Buffer.from('abc')]) ?? -1;
+    expect(() => reader.read(at, [4])).toThrow(new RangeError('A shared file is too short'));
+  });
+});
