@@ -58,7 +58,7 @@ const entry = (name: string, source: string, more: Options = {}): Options => ({
   // For the installed size. Lines are kept short, so that a stack still points somewhere.
   minify: true,
   esbuildOptions: (options) => {
-    options.lineLimit = 120;
+    options.lineLimit = 1000;
   },
   sourcemap: false,
   ...more,

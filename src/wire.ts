@@ -2,8 +2,8 @@ import type { Encoded } from './codec.js';
 import { decodeColumn, encodeColumn, encodedSize, joined } from './codec.js';
 import type {
   ChildMessage,
+  EncodedColumn,
   EncodedError,
-  FailedAttempt,
   ManagerMessage,
   SubprocessMessage,
 } from './protocol.js';
@@ -42,7 +42,11 @@ export class Wire {
 
   /** A message as it is sent. Its bytes are copied now. */
   pack(message: Message): object {
-    const packed = this.packed(message);
+    const packed = rewritten(message, {
+      column: (column) => this.wired(column as Encoded),
+      // Its fields may be anything that v8 can write.
+      error: (error) => this.wired(encodeColumn([error], () => {})),
+    });
     // Then someone gave all objects a `toJSON`, which would write in our place.
     return 'toJSON' in Array.prototype ? bare(packed) : packed;
   }
@@ -50,70 +54,10 @@ export class Wire {
   /** The message that the other side packed. Never throws: what can't be read is a column that can't be decoded. */
   unpack(wired: object): Message {
     const message = wired as Message;
-    switch (message.type) {
-      case 'jobs':
-        return { ...message, jobs: this.column(message.jobs as WiredColumn) };
-      case 'results': {
-        const { values, failed } = message;
-        if (typeof values !== 'object' && failed === undefined) return message;
-        return {
-          ...message,
-          values: this.column(values as WiredColumn),
-          ...(failed === undefined ? {} : { failed: failed.map((one) => this.unpackedFailure(one)) }),
-        };
-      }
-      case 'progress':
-        return { ...message, data: this.column(message.data as WiredColumn) };
-      case 'fatal':
-      case 'uncaught':
-        return { ...message, error: this.unpackedError(message.error) };
-      default:
-        return message;
-    }
-  }
-
-  private packed(message: Message): object {
-    switch (message.type) {
-      case 'jobs':
-        return typeof message.jobs === 'object' ? { ...message, jobs: this.wired(message.jobs) } : message;
-      case 'results': {
-        const { values, failed } = message;
-        if (typeof values !== 'object' && failed === undefined) return message;
-        return {
-          ...message,
-          values: this.wired(values),
-          ...(failed === undefined ? {} : { failed: failed.map((one) => this.packedFailure(one)) }),
-        };
-      }
-      case 'progress':
-        return { ...message, data: this.wired(message.data) };
-      case 'fatal':
-      case 'uncaught':
-        return { ...message, error: this.packedError(message.error) };
-      default:
-        return message;
-    }
-  }
-
-  private packedFailure(failure: FailedAttempt): object {
-    return { ...failure, error: this.packedError(failure.error) };
-  }
-
-  private unpackedFailure(failure: FailedAttempt): FailedAttempt {
-    return { ...failure, error: this.unpackedError(failure.error) };
-  }
-
-  /** Fields of an error may be anything that v8 can write. */
-  private packedError(error: EncodedError): WiredColumn {
-    return this.wired(encodeColumn([error], () => {}));
-  }
-
-  private unpackedError(wired: unknown): EncodedError {
-    try {
-      return decodeColumn(this.column(wired as WiredColumn))[0];
-    } catch (error) {
-      return error;
-    }
+    return rewritten(message, {
+      column: (column) => this.column(column as WiredColumn),
+      error: (error) => this.error(error as WiredColumn),
+    }) as Message;
   }
 
   private wired(column: Encoded): WiredColumn {
@@ -130,6 +74,14 @@ export class Wire {
     return { at, apart, lengths: apart ? pieces.map(({ byteLength }) => byteLength) : [bytes] };
   }
 
+  private error(wired: WiredColumn): EncodedError {
+    try {
+      return decodeColumn(this.column(wired))[0];
+    } catch (error) {
+      return error;
+    }
+  }
+
   private column(wired: WiredColumn): Encoded {
     if (typeof wired !== 'object') return wired;
     if ('base64' in wired) return Buffer.from(wired.base64, 'base64');
@@ -141,6 +93,25 @@ export class Wire {
       return NOTHING;
     }
   }
+}
+
+/** How the parts of a message are rewritten that may not be JSON. */
+interface Rewriting {
+  column(column: unknown): unknown;
+  error(error: unknown): unknown;
+}
+
+/** Where a message has its column. */
+const COLUMNS = { jobs: 'jobs', results: 'values', progress: 'data' } as const;
+
+function rewritten(message: Message, { column, error }: Rewriting): object {
+  const fields = message as Message & { [Field in (typeof COLUMNS)[keyof typeof COLUMNS]]?: EncodedColumn };
+  const at = (COLUMNS as Partial<Record<string, 'jobs' | 'values' | 'data'>>)[message.type];
+  const is = at !== undefined && typeof fields[at] === 'object';
+  let copy: object = is ? { ...message, [at]: column(fields[at]) } : message;
+  if ('error' in message) copy = { ...copy, error: error(message.error) };
+  if (!('failed' in message) || message.failed === undefined) return copy;
+  return { ...copy, failed: message.failed.map((one) => ({ ...one, error: error(one.error) })) };
 }
 
 /** No column: decoding it says so. */

@@ -10,11 +10,11 @@ const LINKS = [...SECTION.matchAll(/\[([^\]]+)\]\((test\/[^)]+)\)/g)].map(([, ti
   file,
 }));
 
-/** The titles of a file's tests: each a string before a function, the last of a call's arguments; a seed at its end is none. */
+/** The titles of a file's tests: each a string before a function, or before the code of a case; a seed at its end is none. */
 function titlesIn(file: string): string[] {
   const text = readFileSync(new URL(file, ROOT), 'utf8');
-  return [...text.matchAll(/(['"`])((?:(?!\1)[^\\\n]|\\.)+)\1,\s*(?:async )?\(/g)].map(([, , title = '']) =>
-    title.replace(/ \(seed .*\)$/, ''),
+  return [...text.matchAll(/(['"`])((?:(?!\1)[^\\\n]|\\.)+)\1,\s*(?:(?:async )?\(|`|among\()/g)].map(
+    ([, , title = '']) => title.replace(/ \(seed .*\)$/, ''),
   );
 }
 
