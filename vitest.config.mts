@@ -12,7 +12,8 @@ export default defineConfig({
           testTimeout: 60_000,
           include: ['test/unit/**/*.test.ts', 'test/architecture.test.ts'],
           pool: 'threads',
-          isolate: false,
+          // Some replace modules of Node's for what they import, which another file may have imported before.
+          isolate: true,
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
