@@ -55,7 +55,7 @@ const entry = (name: string, source: string, more: Options = {}): Options => ({
   splitting: false,
   removeNodeProtocol: false,
   silent: true,
-  // For the installed size. Lines are kept short, so that a stack still points somewhere.
+  // For the installed size. Lines are cut where that costs few bytes, so that a stack still points somewhere.
   minify: true,
   esbuildOptions: (options) => {
     options.lineLimit = 1000;

@@ -7,7 +7,7 @@ import { arePrototypesClean, copyPlain, NOT_PLAIN, plainCopies } from './plain-c
 import { describeRefusal, isReadable } from './refusal.js';
 import { deserialize, serialize } from './serializer.js';
 
-export { exactJson, isJsonExact } from './plain-copy.js';
+export { exactJson, haveToJson, isJsonExact } from './plain-copy.js';
 export { describeRefusal } from './refusal.js';
 
 /**

@@ -6,6 +6,7 @@ import type { Child, SpawnChild } from './manager/child.js';
 import type { ChildMessage, ManagerMessage } from './protocol.js';
 import { BRAND } from './protocol.js';
 import type { CheckedSpec } from './spec.js';
+import { withColumn } from './wire.js';
 
 /**
  * `workers: 0`: the child's runner in the manager's own process, behind the interface of a forked child, so that
@@ -69,8 +70,5 @@ export function inlineSpawner(
 
 /** What a channel would copy at once: the message is read later, and until then the user may write into his Buffers. */
 function withOwnMemory<Message extends ChildMessage | ManagerMessage>(message: Message): Message {
-  if (message.type === 'jobs') return { ...message, jobs: joined(message.jobs) };
-  if (message.type === 'results') return { ...message, values: joined(message.values) };
-  if (message.type === 'progress') return { ...message, data: joined(message.data) };
-  return message;
+  return withColumn(message, joined);
 }

@@ -40,9 +40,14 @@ const { prototype: datePrototype } = Date;
 const getTime: (this: Date) => number = datePrototype.getTime;
 const toTag: (this: object) => string = objectPrototype.toString;
 
-/** Nothing copied yet. Not exact where someone gave all objects a `toJSON`. */
+/** Whether someone gave all objects a `toJSON`, which then writes in the place of each. */
+export function haveToJson(): boolean {
+  return 'toJSON' in arrayPrototype;
+}
+
+/** Nothing copied yet. Not exact where all objects have a `toJSON`. */
 export function plainCopies(): PlainCopies {
-  return { exact: !('toJSON' in arrayPrototype), slow: false, few: [], count: 0, many: undefined };
+  return { exact: !haveToJson(), slow: false, few: [], count: 0, many: undefined };
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Encoded } from './codec.js';
-import { decodeColumn, encodeColumn, encodedSize, joined } from './codec.js';
+import { decodeColumn, encodeColumn, encodedSize, haveToJson, joined } from './codec.js';
 import type {
   ChildMessage,
   EncodedColumn,
@@ -17,15 +17,11 @@ import type { SharedReader, SharedWriter } from './shared-file.js';
 
 type Message = ManagerMessage | ChildMessage | SubprocessMessage;
 
-/** Bytes of a column, elsewhere or as text. */
-type WiredBytes =
-  | { readonly at: number; readonly lengths: readonly number[]; readonly apart: boolean }
-  | { readonly base64: string };
+/** Bytes of a column, elsewhere or as text; more than one length where each piece is to have memory of its own. */
+type WiredBytes = { readonly at: number; readonly lengths: readonly number[] } | { readonly base64: string };
 
 type WiredColumn = number | string | WiredBytes;
 
-/** Bytes of a piece, on average, from which on each is read into memory of its own. */
-const PIECE_BYTES = 16 * 1024;
 /** Bytes that a JSON message has room for as base64: a string holds half a GiB. */
 const MAX_INLINE_BYTES = 320 * 1024 * 1024;
 
@@ -47,8 +43,7 @@ export class Wire {
       // Its fields may be anything that v8 can write.
       error: (error) => this.wired(encodeColumn([error], () => {})),
     });
-    // Then someone gave all objects a `toJSON`, which would write in our place.
-    return 'toJSON' in Array.prototype ? bare(packed) : packed;
+    return haveToJson() ? bare(packed) : packed;
   }
 
   /** The message that the other side packed. Never throws: what can't be read is a column that can't be decoded. */
@@ -63,15 +58,11 @@ export class Wire {
   private wired(column: Encoded): WiredColumn {
     if (typeof column !== 'object') return column;
     const pieces = column instanceof Uint8Array ? [column] : column;
-    const bytes = encodedSize(column);
     const at = this.writer?.write(pieces);
-    if (at === undefined) {
-      if (bytes > MAX_INLINE_BYTES) return { base64: '' };
-      const { buffer, byteOffset, byteLength } = joined(column) as Uint8Array;
-      return { base64: Buffer.from(buffer, byteOffset, byteLength).toString('base64') };
-    }
-    const apart = pieces.length > 1 && bytes >= pieces.length * PIECE_BYTES;
-    return { at, apart, lengths: apart ? pieces.map(({ byteLength }) => byteLength) : [bytes] };
+    if (at !== undefined) return { at, lengths: pieces.map(({ byteLength }) => byteLength) };
+    if (encodedSize(column) > MAX_INLINE_BYTES) return { base64: '' };
+    const { buffer, byteOffset, byteLength } = joined(column) as Uint8Array;
+    return { base64: Buffer.from(buffer, byteOffset, byteLength).toString('base64') };
   }
 
   private error(wired: WiredColumn): EncodedError {
@@ -85,10 +76,10 @@ export class Wire {
   private column(wired: WiredColumn): Encoded {
     if (typeof wired !== 'object') return wired;
     if ('base64' in wired) return Buffer.from(wired.base64, 'base64');
-    const { at, lengths, apart } = wired;
+    const { at, lengths } = wired;
     try {
       const pieces = this.reader?.read(at, lengths) ?? [];
-      return apart ? pieces : (pieces[0] ?? NOTHING);
+      return pieces.length > 1 ? pieces : (pieces[0] ?? NOTHING);
     } catch {
       return NOTHING;
     }
@@ -104,11 +95,18 @@ interface Rewriting {
 /** Where a message has its column. */
 const COLUMNS = { jobs: 'jobs', results: 'values', progress: 'data' } as const;
 
+/** The message with the bytes of its column, if it has any, rewritten. */
+export function withColumn<Any extends Message>(
+  message: Any,
+  rewrite: (bytes: EncodedColumn) => unknown,
+): Any {
+  const at = (COLUMNS as Partial<Record<string, string>>)[message.type];
+  const column = at === undefined ? undefined : (message as Partial<Record<string, EncodedColumn>>)[at];
+  return at !== undefined && typeof column === 'object' ? { ...message, [at]: rewrite(column) } : message;
+}
+
 function rewritten(message: Message, { column, error }: Rewriting): object {
-  const fields = message as Message & { [Field in (typeof COLUMNS)[keyof typeof COLUMNS]]?: EncodedColumn };
-  const at = (COLUMNS as Partial<Record<string, 'jobs' | 'values' | 'data'>>)[message.type];
-  const is = at !== undefined && typeof fields[at] === 'object';
-  let copy: object = is ? { ...message, [at]: column(fields[at]) } : message;
+  let copy: object = withColumn(message, column);
   if ('error' in message) copy = { ...copy, error: error(message.error) };
   if (!('failed' in message) || message.failed === undefined) return copy;
   return { ...copy, failed: message.failed.map((one) => ({ ...one, error: error(one.error) })) };

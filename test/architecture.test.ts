@@ -133,7 +133,7 @@ const ROOMS: readonly Room[] = [
       'journal',
       ...VALUES,
       ...['call-site', 'channels', 'clock', 'flags', 'inside', 'options', 'paths', 'protocol', 'registry'],
-      ...['peak-rss', 'spec', 'stats'],
+      ...['peak-rss', 'spec', 'stats', 'wire'],
     ],
   },
   {

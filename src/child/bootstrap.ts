@@ -16,7 +16,6 @@ import type {
 } from '../protocol.js';
 import { BRAND, isBranded } from '../protocol.js';
 import { becomeWorker } from '../registry.js';
-import { isSharedFile, SharedReader, SharedWriter } from '../shared-file.js';
 import type { CheckedSpec } from '../spec.js';
 import { exportsFunctions, isAnotherSpec, specOfModule } from '../spec.js';
 import { Wire } from '../wire.js';
@@ -24,6 +23,7 @@ import { loadModule } from './load.js';
 import type { Wanted } from './not-found.js';
 import { another, missing, several } from './not-found.js';
 import { Runner } from './runner.js';
+import { wireOverFiles } from './shared-files.js';
 import { onFirstSubprocess } from './subprocesses.js';
 import { watchParent } from './watchdog.js';
 
@@ -46,10 +46,6 @@ const parent = process.ppid;
 const emit = process.emit.bind(process) as (...args: unknown[]) => boolean;
 const on = process.on.bind(process) as (name: string, listener: Listener) => unknown;
 const listeners = process.listeners.bind(process) as (name: string) => unknown[];
-
-/** Descriptors of the files for what comes and what goes, as the manager placed them. */
-const INWARD = 4;
-const OUTWARD = 5;
 
 /** Milliseconds that a module has to finish evaluating, or to start the wanted factory, once it started another one. */
 const EVALUATION_MS = 1000;
@@ -165,14 +161,9 @@ function receive(message: ManagerMessage): void {
   }
 }
 
-function overFiles(): Wire {
-  const writer = isSharedFile(OUTWARD) ? new SharedWriter(OUTWARD) : undefined;
-  return new Wire(writer, isSharedFile(INWARD) ? new SharedReader(INWARD) : undefined);
-}
-
 async function load(message: InitMessage): Promise<void> {
   init = message;
-  if (message.files) wire = overFiles();
+  if (message.files) wire = wireOverFiles();
   loadingSince = systemClock.now();
   // From here on only the user's module keeps the loop going.
   process.channel?.unref();
