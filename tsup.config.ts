@@ -40,7 +40,7 @@ const OWN_GLOBALS = `"use strict";const {${[
     'RangeError',
   ],
   ...['ReferenceError', 'Reflect', 'RegExp', 'Set', 'SharedArrayBuffer', 'String', 'Symbol', 'SyntaxError'],
-  ...['TypeError', 'Uint8Array', 'URIError', 'URL', 'WeakMap', 'WeakSet', 'performance', 'process'],
+  ...['TypeError', 'Uint8Array', 'URIError', 'URL', 'WeakMap', 'WeakSet', 'process'],
 ]}}=globalThis;`;
 
 /** One built file. */

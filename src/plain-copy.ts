@@ -12,6 +12,8 @@ export interface PlainCopies {
   exact: boolean;
   /** Whether there was something that v8's serialiser is faster at than JSON: long strings, fractions in arrays. */
   slow: boolean;
+  /** About the bytes of their JSON text, of what JSON can write. */
+  bytes: number;
   /** The objects of the value being copied: the first `count` of `few`, and all of them in `many` if it is there. */
   readonly few: object[];
   count: number;
@@ -23,6 +25,10 @@ export const NOT_PLAIN: unique symbol = Symbol('not plain');
 
 /** JSON lost to v8 from about 50 to 150 characters on, depending on what has to be escaped. */
 const LONG_STRING = 64;
+
+/** Bytes of JSON around a value, and of a number, about. */
+const PUNCTUATION = 3;
+const NUMBER_BYTES = 6;
 
 /** Far below what overflows any stack. */
 const MAX_DEPTH = 64;
@@ -47,7 +53,7 @@ export function haveToJson(): boolean {
 
 /** Nothing copied yet. Not exact where all objects have a `toJSON`. */
 export function plainCopies(): PlainCopies {
-  return { exact: !haveToJson(), slow: false, few: [], count: 0, many: undefined };
+  return { exact: !haveToJson(), slow: false, bytes: 0, few: [], count: 0, many: undefined };
 }
 
 /**
@@ -104,8 +110,10 @@ function isPlainPrimitive(value: unknown, copies: PlainCopies): boolean {
   switch (typeof value) {
     case 'string':
       if (value.length > LONG_STRING) copies.slow = true;
+      copies.bytes += value.length + PUNCTUATION;
       return true;
     case 'number':
+      copies.bytes += NUMBER_BYTES;
       if (!isJsonNumber(value)) copies.exact = false;
       return true;
     case 'undefined':
@@ -116,6 +124,7 @@ function isPlainPrimitive(value: unknown, copies: PlainCopies): boolean {
     case 'symbol':
       return false;
     default:
+      copies.bytes += PUNCTUATION + 2;
       return true;
   }
 }
@@ -156,6 +165,7 @@ function copyRecord(value: object, copies: PlainCopies, depth: number): unknown 
   for (const key in copy) {
     if (key === '__proto__') return NOT_PLAIN;
     first ??= key;
+    copies.bytes += key.length + PUNCTUATION;
     const own = copy[key];
     if (typeof own === 'object' && own !== null) {
       const inner = copyObject(own, copies, depth + 1);
@@ -180,11 +190,13 @@ function copyArray(value: readonly unknown[], copies: PlainCopies, depth: number
   // property beside the elements (as an array of `String.match` has).
   if (names.length !== length || (length > 0 && names[length - 1] !== `${length - 1}`)) return NOT_PLAIN;
   const copy = [...value];
+  copies.bytes += PUNCTUATION + length * 2;
   for (let i = 0; i < length; i++) {
     const own = copy[i];
     if (typeof own === 'number') {
       if ((own | 0) !== own) copies.slow = true;
       if (!isJsonNumber(own)) copies.exact = false;
+      copies.bytes += NUMBER_BYTES;
     } else if (typeof own === 'object' && own !== null) {
       const inner = copyObject(own, copies, depth + 1);
       if (inner === NOT_PLAIN) return NOT_PLAIN;

@@ -9,8 +9,12 @@
 /** Marks our messages. Changes with the protocol, so that two versions never half-understand each other. */
 export const BRAND = 'threadfactory/1';
 
-/** A column of values as the codec wrote it: a count of undefineds, JSON text, bytes, or pieces of such bytes. */
-export type EncodedColumn = number | string | Uint8Array | readonly Uint8Array[];
+/** A column of values as the codec wrote it: a count of undefineds, plain data, bytes, or pieces of such bytes. */
+export type EncodedColumn =
+  | number
+  | { readonly plain: readonly unknown[]; readonly bytes: number }
+  | Uint8Array
+  | readonly Uint8Array[];
 
 /** An error as plain data. Its shape is the error codec's own business. */
 export type EncodedError = unknown;
@@ -98,8 +102,8 @@ export interface ResultsMessage {
   /** Epoch milliseconds at which the first of them began; the others follow one another without `starts`. */
   readonly startedAt: number;
   readonly starts?: readonly number[];
-  /** Milliseconds each took, or one number where they were too short to be timed singly. */
-  readonly durations: number | readonly number[];
+  /** Nanoseconds each took, whole ones, or their mean where they were too short to be timed singly. */
+  readonly nanoseconds: number | readonly number[];
   /** So many jobs at the end of the batch were not begun and are given back. */
   readonly returned?: number;
   /** The batch could not be decoded here; none of it was begun. */

@@ -1,4 +1,4 @@
-import type { Encoded } from './codec.js';
+import type { Encoded, PlainData } from './codec.js';
 import { decodeColumn, encodeColumn, encodedSize, haveToJson, joined } from './codec.js';
 import type {
   ChildMessage,
@@ -17,10 +17,10 @@ import type { SharedReader, SharedWriter } from './shared-file.js';
 
 type Message = ManagerMessage | ChildMessage | SubprocessMessage;
 
-/** Bytes of a column, elsewhere or as text; more than one length where each piece is to have memory of its own. */
+/** Bytes of a column, elsewhere or as base64; more than one length where each piece is to have memory of its own. */
 type WiredBytes = { readonly at: number; readonly lengths: readonly number[] } | { readonly base64: string };
 
-type WiredColumn = number | string | WiredBytes;
+type WiredColumn = number | PlainData | WiredBytes;
 
 /** Bytes that a JSON message has room for as base64: a string holds half a GiB. */
 const MAX_INLINE_BYTES = 320 * 1024 * 1024;
@@ -56,7 +56,7 @@ export class Wire {
   }
 
   private wired(column: Encoded): WiredColumn {
-    if (typeof column !== 'object') return column;
+    if (typeof column === 'number' || 'plain' in column) return column;
     const pieces = column instanceof Uint8Array ? [column] : column;
     const at = this.writer?.write(pieces);
     if (at !== undefined) return { at, lengths: pieces.map(({ byteLength }) => byteLength) };
@@ -74,7 +74,7 @@ export class Wire {
   }
 
   private column(wired: WiredColumn): Encoded {
-    if (typeof wired !== 'object') return wired;
+    if (typeof wired === 'number' || 'plain' in wired) return wired;
     if ('base64' in wired) return Buffer.from(wired.base64, 'base64');
     const { at, lengths } = wired;
     try {
@@ -101,7 +101,7 @@ export function withColumn<Any extends Message>(
   rewrite: (bytes: EncodedColumn) => unknown,
 ): Any {
   const at = (COLUMNS as Partial<Record<string, string>>)[message.type];
-  const column = at === undefined ? undefined : (message as Partial<Record<string, EncodedColumn>>)[at];
+  const column = at === undefined ? undefined : (message as unknown as Record<string, EncodedColumn>)[at];
   return at !== undefined && typeof column === 'object' ? { ...message, [at]: rewrite(column) } : message;
 }
 

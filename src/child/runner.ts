@@ -220,7 +220,7 @@ function undecodable({ batch, count }: JobsMessage, startedAt: number): ChildMes
     count,
     values: 0,
     startedAt,
-    durations: 0,
+    nanoseconds: 0,
     undecodable: true,
   };
 }

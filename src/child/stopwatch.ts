@@ -13,7 +13,7 @@ export class Stopwatch {
   /** The last reading. */
   now: number;
   /** Milliseconds that each job of the last group took. */
-  lastMs = 0;
+  lastMs = Number.NaN;
   /** When the group under way began: where the one before it ended. */
   private began: number;
   /** How many jobs have ended since. */

@@ -1,5 +1,3 @@
-import { Worker } from 'node:worker_threads';
-
 /**
  * Ends a child whose manager has gone, where the kernel does not: a second event loop, since the first may be busy in
  * a synchronous loop. It polls the parent's pid, which changes when the parent dies, and kills the process group.
@@ -20,6 +18,8 @@ const SOURCE = `
  * @param parent the pid to watch, as this thread knows it: by the time the watcher runs, the parent may have gone
  */
 export function watchParent(parent: number): void {
+  // Loading it takes 5 ms, and few children need it.
+  const { Worker } = require('node:worker_threads') as typeof import('node:worker_threads');
   const watcher = new Worker(SOURCE, {
     workerData: parent,
     eval: true,

@@ -32,7 +32,7 @@ export class Reports {
   }
 
   private settle(worker: Worker, batch: Batch, message: ResultsMessage): void {
-    const { durations, count } = message;
+    const { nanoseconds, count } = message;
     const { values, failed } = read(batch, message);
     this.noteLate(worker, batch, failed);
     const id = worker.id ?? 0;
@@ -43,7 +43,7 @@ export class Reports {
     let longest = 0;
     for (let at = 0; at < count; at += 1) {
       const position = message.positions?.[at] ?? message.from + at;
-      const duration = typeof durations === 'number' ? durations : (durations[at] ?? 0);
+      const duration = (typeof nanoseconds === 'number' ? nanoseconds : (nanoseconds[at] ?? 0)) / 1e6;
       const startedAt = message.starts?.[at] ?? next;
       next += duration;
       total += duration;

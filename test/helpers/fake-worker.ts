@@ -74,7 +74,7 @@ export class FakeChild implements Child {
       count,
       values: encode(values),
       startedAt: 0,
-      durations: 1,
+      nanoseconds: 1e6,
       ...report,
     });
     return this;

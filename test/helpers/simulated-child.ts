@@ -209,7 +209,7 @@ export class SimulatedChild {
         values: encode(done.map(({ position }) => jobs[position])),
         failed,
         startedAt: 0,
-        durations: 1,
+        nanoseconds: 1e6,
         returned,
       });
     }

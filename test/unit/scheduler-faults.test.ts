@@ -26,7 +26,7 @@ describe('a worker that dies', () => {
   it('leaves no job of the batch that waited behind a suspect', () => {
     const manager = new FakeManager(list(9), { batchSize: 3 });
     const child = manager.child(0).getReady();
-    child.complete(undefined, { durations: 50 });
+    child.complete(undefined, { nanoseconds: 50e6 });
     manager.clock.flush();
     expect(child.batches.map(indicesOf)).toEqual([
       [0, 1, 2],

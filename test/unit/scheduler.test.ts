@@ -20,7 +20,7 @@ describe('handing out', () => {
     for (let round = 0; round < 4; round += 1) {
       for (const batch of child.batches.slice(sizes.length)) {
         sizes.push(batch.count);
-        child.complete(batch, { durations: 0.25 });
+        child.complete(batch, { nanoseconds: 0.25e6 });
       }
       manager.clock.flush();
     }
@@ -32,13 +32,13 @@ describe('handing out', () => {
     const manager = new FakeManager(list(1000), { workers: 1, batchSize: 100 });
     const child = manager.child(0).getReady();
     expect(child.batches).toHaveLength(1);
-    child.complete(undefined, { durations: 1 });
+    child.complete(undefined, { nanoseconds: 1e6 });
     manager.clock.flush();
     // 800 ms are left: another batch may wait behind this one.
     expect(child.batches.map(indicesOf).map(([first]) => first)).toEqual([0, 100, 200]);
     const held: number[] = [];
     for (let at = 1; at < child.batches.length; at += 1) {
-      child.complete(child.batches[at], { durations: 1 });
+      child.complete(child.batches[at], { nanoseconds: 1e6 });
       manager.clock.flush();
       held.push(child.batches.length - at - 1);
     }
@@ -50,14 +50,14 @@ describe('handing out', () => {
   it('splits the tail between the workers', () => {
     const manager = new FakeManager(list(40), { workers: 2 });
     const [one, two] = [manager.child(0).getReady(), manager.child(1).getReady()];
-    one.complete(undefined, { durations: 0.01 });
+    one.complete(undefined, { nanoseconds: 0.01e6 });
     manager.clock.flush();
     expect(one.batches.map(({ count }) => count)).toEqual([1, 8]);
-    two.complete(undefined, { durations: 0.01 });
+    two.complete(undefined, { nanoseconds: 0.01e6 });
     manager.clock.flush();
     // 30 are left; each of two workers may take a quarter of them.
     expect(two.batches.map(({ count }) => count)).toEqual([1, 8]);
-    one.complete(undefined, { durations: 0.01 });
+    one.complete(undefined, { nanoseconds: 0.01e6 });
     manager.clock.flush();
     expect(one.lastBatch.count).toBe(6);
   });
@@ -158,12 +158,12 @@ describe('handing out', () => {
     const manager = new FakeManager(list(5000), { workers: 2, batchSize: 1000, ordered: true });
     const [slow, fast] = [manager.child(0).getReady(), manager.child(1).getReady()];
     for (let at = 0; at < fast.batches.length; at += 1) {
-      fast.complete(fast.batches[at], { durations: 0.001 });
+      fast.complete(fast.batches[at], { nanoseconds: 0.001e6 });
       manager.clock.flush();
     }
     expect(Math.max(...fast.batches.flatMap(indicesOf))).toBe(4095);
     expect(slow.batches).toHaveLength(1);
-    slow.complete(undefined, { durations: 0.001 });
+    slow.complete(undefined, { nanoseconds: 0.001e6 });
     manager.clock.flush();
     expect([...slow.batches, ...fast.batches].flatMap(indicesOf).length).toBe(5000);
   });
@@ -198,7 +198,7 @@ describe('settling', () => {
   it('says what a job came to, with its own time', () => {
     const manager = new FakeManager(['a', 'b', 'c'], { batchSize: 3 });
     const child = manager.child(0).getReady();
-    child.complete(undefined, { startedAt: 5000, durations: [10, 20, 30] });
+    child.complete(undefined, { startedAt: 5000, nanoseconds: [10e6, 20e6, 30e6] });
     expect(manager.settled).toMatchObject([
       { index: 0, job: 'a', result: 'a', id: 1, attempt: 1, startedAt: 5000, duration: 10 },
       { index: 1, job: 'b', result: 'b', startedAt: 5010, duration: 20 },
@@ -209,7 +209,7 @@ describe('settling', () => {
   it('takes reports out of order, with their own starts', () => {
     const manager = new FakeManager(list(3), { batchSize: 3, concurrency: 3 });
     const child = manager.child(0).getReady();
-    child.complete(undefined, { count: 2, positions: [2, 0], starts: [7, 9], durations: 1 });
+    child.complete(undefined, { count: 2, positions: [2, 0], starts: [7, 9], nanoseconds: 1e6 });
     child.complete(undefined, { count: 1, positions: [1], starts: [8] });
     expect(manager.settled.map(({ index, startedAt }) => [index, startedAt])).toEqual([
       [2, 7],

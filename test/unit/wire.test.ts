@@ -34,7 +34,7 @@ function jobsOf(values: readonly unknown[]): Extract<ManagerMessage, { type: 'jo
 
 function resultsOf(values: readonly unknown[], more: Partial<ResultsMessage> = {}): ResultsMessage {
   const message = { brand: BRAND, type: 'results', batch: 3, from: 0, count: values.length } as const;
-  return { ...message, values: encodeColumn(values, refuse), startedAt: 1.5, durations: [0.25], ...more };
+  return { ...message, values: encodeColumn(values, refuse), startedAt: 1.5, nanoseconds: [250], ...more };
 }
 
 afterEach(() => {
@@ -101,7 +101,7 @@ describe('messages', () => {
       Object.defineProperty(prototype, 'toJSON', { value: () => 'spoilt', configurable: true });
       try {
         expect(decodeColumn(carry(resultsOf(values)).values)).toEqual(values);
-        expect(carry(resultsOf([1], { durations: [1, 2] })).durations).toEqual([1, 2]);
+        expect(carry(resultsOf([1], { nanoseconds: [1, 2] })).nanoseconds).toEqual([1, 2]);
       } finally {
         delete prototype.toJSON;
       }
