@@ -1,7 +1,17 @@
 import { types } from 'node:util';
 import { SerializationError } from './errors.js';
 import type { Frame, Unreadable } from './frames.js';
-import { BUFFER, FRAMED, piecesOf, readJoined, readPieces, sizeOf, UINT8_ARRAY, VALUE } from './frames.js';
+import {
+  BUFFER,
+  FRAMED,
+  PIECES_OF_NO_FRAME,
+  piecesOf,
+  readJoined,
+  readPieces,
+  sizeOf,
+  UINT8_ARRAY,
+  VALUE,
+} from './frames.js';
 import type { PlainCopies } from './plain-copy.js';
 import { arePrototypesClean, copyPlain, NOT_PLAIN, plainCopies } from './plain-copy.js';
 import { describeRefusal, isReadable } from './refusal.js';
@@ -15,8 +25,8 @@ export { describeRefusal } from './refusal.js';
  * - a number: so many times undefined, as of jobs that return nothing;
  * - plain data: copies of values that JSON holds exactly, which is the fastest, as a part of the message;
  * - bytes: a tag, and what v8 wrote;
- * - pieces of such bytes, where they are so large that a copy to join them costs more than to send each: they are the
- *   values' own memory, so they have to be sent at once, or `joined`.
+ * - pieces of such bytes, since a copy to join them costs more than to write each: they are the values' own memory, so
+ *   they have to be sent at once, or `joined`.
  *
  * Every value arrives as its structured clone would if it had been sent alone: what two values share, they do not share
  * on the other side. Per value v8 takes 2.5 µs, in one array 0.5 µs, so plain values (`copyPlain`), whose copies share
@@ -40,7 +50,7 @@ export type NameOf = (position: number) => string;
 /** The first byte of one array of plain values; that of frames is `FRAMED`. */
 const PLAIN = 1;
 
-/** Bytes of a frame, on average, from which on a column stays in pieces: below, a piece of its own costs more than its copy. */
+/** Bytes of a frame, on average, from which on a column is read in pieces. */
 const PIECE_BYTES = 16 * 1024;
 
 /** Bytes of JSON, about, up to which a column is a part of the message: a string holds half a GiB, and escapes are long. */
@@ -124,6 +134,16 @@ export function encodedSize(encoded: Encoded): number {
   return isPieces(encoded) ? sizeOf(encoded) : encoded.byteLength;
 }
 
+/**
+ * In which stretches the other side reads pieces, each into memory of its own: one by one where they are large, else all
+ * together, since a piece of its own costs more than its copy.
+ */
+export function lengthsOf(pieces: readonly Uint8Array[]): number[] {
+  const size = sizeOf(pieces);
+  const isLarge = size >= (pieces.length - PIECES_OF_NO_FRAME) * PIECE_BYTES;
+  return isLarge ? pieces.map(({ byteLength }) => byteLength) : [size];
+}
+
 /** The column in memory of its own and as it would arrive, for who does not send it at once. */
 export function joined(encoded: Encoded): Encoded {
   if (isPieces(encoded)) return Buffer.concat(encoded);
@@ -151,9 +171,7 @@ function join(
     if (copies.exact && !copies.slow && copies.bytes <= MAX_PLAIN_BYTES)
       return { plain, bytes: copies.bytes };
     if (frames.length === 0) return within(serialize(plain, PLAIN));
-    const pieces = piecesOf(frames, serialize(plain));
-    const isLarge = sizeOf(pieces) >= frames.length * PIECE_BYTES;
-    return within(isLarge ? pieces : Buffer.concat(pieces));
+    return within(piecesOf(frames, serialize(plain)));
   } catch (cause) {
     return { cause };
   }

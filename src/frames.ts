@@ -13,6 +13,9 @@ export const VALUE = 0;
 export const BUFFER = 1;
 export const UINT8_ARRAY = 2;
 
+/** The head, and the plain values. */
+export const PIECES_OF_NO_FRAME = 2;
+
 /** Words of a frame's head: position, kind, length in bytes. */
 const FRAME_WORDS = 3;
 
@@ -69,75 +72,77 @@ export function sizeOf(pieces: readonly Uint8Array[]): number {
  * @param unreadable gets those that v8 can't read
  */
 export function readJoined(encoded: Uint8Array, unreadable: Unreadable[]): unknown[] {
-  const pieces = cut(encoded);
-  return readFrames(pieces, unreadable, intoSlab(encoded, pieces));
-}
-
-/** The values of frames that came as pieces; a Buffer may be a view on the memory of its message. */
-export function readPieces(pieces: readonly Uint8Array[], unreadable: Unreadable[]): unknown[] {
-  return readFrames(pieces, unreadable, viewOrCopy);
-}
-
-/** The pieces that were joined, as views. */
-function cut(encoded: Uint8Array): Uint8Array[] {
+  const { buffer, byteOffset } = encoded;
   const count = words(encoded.subarray(4, 8))[0] ?? 0;
-  let from = (2 + count * FRAME_WORDS) * 4;
-  const head = words(encoded.subarray(0, from));
-  const pieces = [encoded.subarray(0, from)];
-  for (let word = 4; word < head.length; word += FRAME_WORDS) {
-    const to = from + (head[word] ?? 0);
-    pieces.push(encoded.subarray(from, to));
-    from = to;
-  }
-  pieces.push(encoded.subarray(from));
-  return pieces;
-}
-
-/** @param bufferOf makes the Buffer of a frame that holds one */
-function readFrames(
-  pieces: readonly Uint8Array[],
-  unreadable: Unreadable[],
-  bufferOf: (bytes: Uint8Array) => Buffer,
-): unknown[] {
-  const head = words(pieces[0] as Uint8Array);
-  const values = deserialize(pieces.at(-1) as Uint8Array) as unknown[];
-  for (let frame = 1; frame < pieces.length - 1; frame++) {
-    const bytes = pieces[frame] as Uint8Array;
-    const word = 2 + (frame - 1) * FRAME_WORDS;
-    const position = head[word] ?? 0;
-    const kind = head[word + 1];
-    try {
-      if (kind === BUFFER) values[position] = bufferOf(bytes);
-      else if (kind === UINT8_ARRAY) values[position] = new Uint8Array(ownBytes(bytes, 0, bytes.byteLength));
-      else values[position] = deserialize(bytes);
-    } catch (cause) {
-      unreadable.push({ position, cause });
-    }
+  const head = words(encoded.subarray(0, (2 + count * FRAME_WORDS) * 4));
+  const first = head.byteLength;
+  let end = first;
+  for (let word = 4; word < head.length; word += FRAME_WORDS) end += head[word] ?? 0;
+  const values = deserialize(encoded.subarray(end)) as unknown[];
+  const bufferOf = intoSlab(encoded, first, end);
+  let from = byteOffset + first;
+  for (let word = 2; word < head.length; word += FRAME_WORDS) {
+    const length = head[word + 2] ?? 0;
+    readFrame({ head, word, bytes: Buffer.from(buffer, from, length), bufferOf, values, unreadable });
+    from += length;
   }
   return values;
 }
 
-/** Small Buffers share memory, others have their own. */
-function intoSlab(encoded: Uint8Array, pieces: readonly Uint8Array[]): (bytes: Uint8Array) => Buffer {
-  if (encoded.buffer.byteLength <= SMALL_MESSAGE_BYTES) return viewIfSmall;
-  const first = (pieces[0] as Uint8Array).byteLength;
-  const end = encoded.byteLength - (pieces.at(-1) as Uint8Array).byteLength;
+/** The values of frames that came as pieces; a Buffer may be a view on the memory of its message. */
+export function readPieces(pieces: readonly Uint8Array[], unreadable: Unreadable[]): unknown[] {
+  const head = words(pieces[0] as Uint8Array);
+  const values = deserialize(pieces.at(-1) as Uint8Array) as unknown[];
+  for (let frame = 1; frame < pieces.length - 1; frame++) {
+    const bytes = viewOf(pieces[frame] as Uint8Array);
+    const word = 2 + (frame - 1) * FRAME_WORDS;
+    readFrame({ head, word, bytes, bufferOf: asKept, values, unreadable });
+  }
+  return values;
+}
+
+/** One frame: where its head is, its bytes as a view on the message, and what it is read into. */
+interface Reading {
+  readonly head: Uint32Array;
+  readonly word: number;
+  readonly bytes: Buffer;
+  /** Makes the Buffer of a frame that holds one. */
+  readonly bufferOf: (view: Buffer) => Buffer;
+  readonly values: unknown[];
+  readonly unreadable: Unreadable[];
+}
+
+function readFrame({ head, word, bytes, bufferOf, values, unreadable }: Reading): void {
+  const position = head[word] ?? 0;
+  const kind = head[word + 1];
+  try {
+    if (kind === BUFFER) values[position] = bufferOf(bytes);
+    else if (kind === UINT8_ARRAY) values[position] = new Uint8Array(ownBytes(bytes, 0, bytes.byteLength));
+    else values[position] = deserialize(bytes);
+  } catch (cause) {
+    unreadable.push({ position, cause });
+  }
+}
+
+/** Small Buffers share memory, others have their own. @param first where the frames begin @param end where they end */
+function intoSlab(encoded: Uint8Array, first: number, end: number): (view: Buffer) => Buffer {
+  if (encoded.buffer.byteLength <= SMALL_MESSAGE_BYTES) return asKeptIfLarge;
   if (end - first > SLAB_BYTES) return copyOf;
   let slab: ArrayBuffer | undefined;
-  return (bytes) => {
-    if (bytes.byteLength >= SMALL_BYTES) return copyOf(bytes);
+  return (view) => {
+    if (view.byteLength >= SMALL_BYTES) return copyOf(view);
     slab ??= ownBytes(encoded, first, end);
-    return Buffer.from(slab, bytes.byteOffset - encoded.byteOffset - first, bytes.byteLength);
+    return Buffer.from(slab, view.byteOffset - encoded.byteOffset - first, view.byteLength);
   };
 }
 
-function viewIfSmall(bytes: Uint8Array): Buffer {
-  return bytes.byteLength < SMALL_BYTES ? viewOf(bytes) : viewOrCopy(bytes);
+function asKeptIfLarge(view: Buffer): Buffer {
+  return view.byteLength < SMALL_BYTES ? view : asKept(view);
 }
 
 /** As Node's own Buffers, it may be a part of a larger piece of memory; a Uint8Array never is. */
-function viewOrCopy(bytes: Uint8Array): Buffer {
-  return bytes.byteLength >= bytes.buffer.byteLength * KEPT_SHARE ? viewOf(bytes) : copyOf(bytes);
+function asKept(view: Buffer): Buffer {
+  return view.byteLength >= view.buffer.byteLength * KEPT_SHARE ? view : copyOf(view);
 }
 
 function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {

@@ -1,5 +1,5 @@
 import type { Encoded, PlainData } from './codec.js';
-import { decodeColumn, encodeColumn, encodedSize, haveToJson, joined } from './codec.js';
+import { decodeColumn, encodeColumn, encodedSize, haveToJson, joined, lengthsOf } from './codec.js';
 import type {
   ChildMessage,
   EncodedColumn,
@@ -59,7 +59,7 @@ export class Wire {
     if (typeof column === 'number' || 'plain' in column) return column;
     const pieces = column instanceof Uint8Array ? [column] : column;
     const at = this.writer?.write(pieces);
-    if (at !== undefined) return { at, lengths: pieces.map(({ byteLength }) => byteLength) };
+    if (at !== undefined) return { at, lengths: lengthsOf(pieces) };
     if (encodedSize(column) > MAX_INLINE_BYTES) return { base64: '' };
     const { buffer, byteOffset, byteLength } = joined(column) as Uint8Array;
     return { base64: Buffer.from(buffer, byteOffset, byteLength).toString('base64') };

@@ -1,4 +1,5 @@
 import { deepStrictEqual } from 'node:assert/strict';
+import { DefaultSerializer } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
@@ -10,6 +11,7 @@ import {
   encodedSize,
   isJsonExact,
   joined,
+  lengthsOf,
 } from '../../src/codec.js';
 import { SerializationError } from '../../src/errors.js';
 import { exactJson } from '../../src/plain-copy.js';
@@ -228,15 +230,23 @@ describe('a column', () => {
       expect(joined(3)).toBe(3);
     });
 
-    test('stays joined while a frame is small on average', () => {
-      expect(encode([large, ...Array.from({ length: 9 }, () => Buffer.alloc(10))])).toBeInstanceOf(
-        Uint8Array,
-      );
+    test('is read in one stretch while a frame is small on average', () => {
+      const small = Array.from({ length: 9 }, () => Buffer.alloc(10));
+      const pieces = encode([large, ...small]) as readonly Uint8Array[];
+      expect(lengthsOf(pieces)).toEqual([encodedSize(pieces)]);
+      const [head = 0, ...rest] = lengthsOf(encode([large, view]) as readonly Uint8Array[]);
+      expect(head).toBe(32);
+      expect(rest.slice(0, 2)).toEqual([40_000, 40_000]);
+    });
+
+    test('is read whole, however many pieces it has', () => {
+      const many = Array.from({ length: 5000 }, (_, i) => Buffer.alloc(3, i));
+      expect(roundTrip(many)).toEqual(many);
     });
 
     test('gives small Buffers of a small message without copies', () => {
       const small = Array.from({ length: 3 }, (_, i) => Buffer.alloc(100, i));
-      const encoded = Buffer.from(encode(small) as Uint8Array);
+      const encoded = joined(encode(small)) as Uint8Array;
       const decoded = decodeColumn(encoded) as Buffer[];
       expect(decoded).toEqual(small);
       expect(decoded.map(({ buffer }) => buffer === encoded.buffer)).toEqual([true, true, true]);
@@ -652,15 +662,19 @@ describe('what can not be sent', () => {
 
   test('a column too large for a message refuses all its values and no other', () => {
     const refused: [number, string][] = [];
-    const values = [Buffer.alloc(1), () => 1, undefined, { plain: 1 }];
-    const tooLong = { byteLength: 2 ** 31 } as Buffer<ArrayBuffer>;
-    const results = [tooLong, new RangeError('Array buffer allocation failed')];
-    for (const result of results) {
+    const rest = [() => 1, undefined, { plain: 1 }];
+    const outOfMemory = (): never => {
+      throw new RangeError('Array buffer allocation failed');
+    };
+    for (const [first, release] of [
+      // No page of it is ever touched.
+      [Buffer.alloc(2 ** 31 - 1)],
+      [Buffer.alloc(1), outOfMemory],
+    ] as const) {
       refused.length = 0;
-      vi.spyOn(Buffer, 'concat').mockImplementation(() => {
-        if (result instanceof Error) throw result;
-        return result;
-      });
+      const values = [first, ...rest];
+      if (release !== undefined)
+        vi.spyOn(DefaultSerializer.prototype, 'releaseBuffer').mockImplementation(release);
       expect(encodeColumn(values, (position, { message }) => refused.push([position, message]))).toBe(4);
       expect(refused).toEqual([
         [1, 'Cannot send value 1: it is a function'],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { decodeColumn } from '../../src/codec.js';
+import { decodeColumn, joined } from '../../src/codec.js';
 import { errorFromWire } from '../../src/error-wire.js';
 import { SerializationError } from '../../src/errors.js';
 import type { ChildMessage, ResultsMessage } from '../../src/protocol.js';
@@ -313,7 +313,7 @@ describe('failures', () => {
       },
     });
     const message = batchOf([1, new Map([[2, 2]]), 3], { first: 40 });
-    const jobs = Buffer.from(message.jobs as Uint8Array);
+    const jobs = joined(message.jobs) as Buffer;
     // The Map goes by itself: behind a head of 20 bytes, v8's version and tag.
     jobs.fill(0xff, 22, 24);
     runner.accept({ ...message, jobs });
