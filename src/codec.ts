@@ -49,6 +49,8 @@ export type NameOf = (position: number) => string;
 
 /** The first byte of one array of plain values; that of frames is `FRAMED`. */
 const PLAIN = 1;
+/** The first byte of what stands for a column that could not be sent: its size follows, in text. */
+const TOO_LARGE = 3;
 
 /** Bytes of a frame, on average, from which on a column is read in pieces. */
 const PIECE_BYTES = 16 * 1024;
@@ -56,8 +58,8 @@ const PIECE_BYTES = 16 * 1024;
 /** Bytes of JSON, about, up to which a column is a part of the message: a string holds half a GiB, and escapes are long. */
 const MAX_PLAIN_BYTES = 32 * 1024 * 1024;
 
-/** Bytes; Node's own message lengths are 32 bits, and it does not look whether they suffice. */
-const MAX_BYTES = 2 ** 31 - 1;
+/** Bytes: what Linux writes or reads at once, and a page less than Node's own message lengths hold. */
+const MAX_BYTES = 2 ** 31 - 4096;
 
 const { stringify, parse } = JSON;
 const { getPrototypeOf } = Object;
@@ -118,9 +120,9 @@ export function decodeColumn(
   const unreadable: Unreadable[] = [];
   const values = decode(encoded, unreadable);
   for (const { position, cause } of unreadable) {
-    const reason =
-      cause instanceof RangeError ? 'it is nested too deeply' : 'it holds something that can not be cloned';
-    const error = new SerializationError(`Cannot read ${nameOf(position)}: ${reason}`, { cause });
+    const error = new SerializationError(`Cannot read ${nameOf(position)}: ${whyUnreadable(cause)}`, {
+      cause,
+    });
     if (onRefused === undefined) throw error;
     onRefused(position, error);
   }
@@ -132,6 +134,11 @@ export function encodedSize(encoded: Encoded): number {
   if (typeof encoded === 'number') return 8;
   if ('plain' in encoded) return encoded.bytes;
   return isPieces(encoded) ? sizeOf(encoded) : encoded.byteLength;
+}
+
+/** What arrives in the place of a column for which there was no way. @param bytes its size */
+export function tooLarge(bytes: number): Uint8Array {
+  return Buffer.from(`\u0003${bytes}`);
 }
 
 /**
@@ -208,9 +215,27 @@ function decode(encoded: Exclude<Encoded, number>, unreadable: Unreadable[]): un
     if ('plain' in encoded) return encoded.plain as unknown[];
     if (isPieces(encoded)) return readPieces(encoded, unreadable);
     if (encoded[0] === PLAIN) return deserialize(encoded.subarray(1)) as unknown[];
+    if (encoded[0] === TOO_LARGE) throw new NoRoom(Buffer.from(encoded.subarray(1)).toString());
     if (encoded[0] !== FRAMED) throw new TypeError('No column begins like this');
     return readJoined(encoded, unreadable);
   } catch (cause) {
-    throw new SerializationError('Cannot read a column of values', { cause });
+    throw new SerializationError(`Cannot read a column of values: ${whyUnreadable(cause)}`, { cause });
   }
+}
+
+/** There was no way for so many bytes. */
+class NoRoom extends Error {
+  constructor(bytes: string) {
+    super(
+      `its ${bytes} bytes are too many for the channel, and there is no room for them in /dev/shm or in the temporary folder`,
+    );
+  }
+}
+
+/** Why something could not be read, for after `it can not be sent: `. @param cause what reading it threw */
+export function whyUnreadable(cause: unknown): string {
+  if (cause instanceof NoRoom) return cause.message;
+  return cause instanceof RangeError
+    ? 'it is nested too deeply'
+    : 'it holds something that can not be cloned';
 }

@@ -55,8 +55,11 @@ export interface InitMessage {
   readonly maxMemory: number | undefined;
   /** The machine's name, where there are several. */
   readonly machine?: string;
-  /** Whether bytes come and go through shared files, whose descriptors follow that of the channel. */
-  readonly files: boolean;
+  /**
+   * The identities of the shared files through which bytes come and go, whose descriptors follow that of the channel;
+   * absent where the channel carries bytes itself.
+   */
+  readonly files?: readonly [inward: string, outward: string];
 }
 
 /** A batch of jobs. Job `i` of it has the index `indices[i]`, or `first + i` where `indices` is absent. */
@@ -106,8 +109,8 @@ export interface ResultsMessage {
   readonly nanoseconds: number | readonly number[];
   /** So many jobs at the end of the batch were not begun and are given back. */
   readonly returned?: number;
-  /** The batch could not be decoded here; none of it was begun. */
-  readonly undecodable?: boolean;
+  /** Why the batch could not be decoded here; none of it was begun. */
+  readonly undecodable?: string;
   /** The largest resident set of the child so far, in bytes. */
   readonly peakRss?: number;
   /** The RSS is over `maxMemory`. */
@@ -133,6 +136,8 @@ export type ChildMessage =
       readonly type: 'loaded';
       /** Milliseconds it took, by the child's own clock. */
       readonly took: number;
+      /** Whether the shared files did not get here. */
+      readonly lacksFiles?: true;
     }
   | { readonly brand: typeof BRAND; readonly type: 'ready'; readonly room: number }
   | {

@@ -1,16 +1,4 @@
-import type { Stats } from 'node:fs';
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  ftruncateSync,
-  openSync,
-  readSync,
-  readvSync,
-  unlinkSync,
-  writeSync,
-  writevSync,
-} from 'node:fs';
+import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -24,12 +12,33 @@ import { join } from 'node:path';
 
 /** Bytes before the stretches: a float64, the number of those that were read. */
 const HEAD_BYTES = 4096;
-/** Bytes up to which stretches are laid side by side. The fewer pages are in use, the likelier they are in the cache. */
-const SOFT_BYTES = 8 * 1024 * 1024;
-/** A stretch of this size gets its place whatever else lies unread; smaller ones wait for nobody, they go another way. */
-const HUGE_BYTES = 64 * 1024 * 1024;
+/** How much of a file is used. */
+export interface SharedLimits {
+  /** Bytes up to which stretches are laid round and round. The fewer pages are in use, the likelier they are in the cache. */
+  readonly ring: number;
+  /** Bytes that may lie behind the ring unread; the next stretch waits for nobody, it goes another way. */
+  readonly tail: number;
+}
+
+const LIMITS: SharedLimits = { ring: 8 * 1024 * 1024, tail: 256 * 1024 * 1024 };
+/** Bytes that a file system in memory has to have, or the temporary folder is better: a container's has 64 MB. */
+const ROOMY_BYTES = 512 * 1024 * 1024;
 /** Linux's flag for a file that has no name from the start, as open(2) has it; Node does not name it. */
-const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY;
+const O_TMPFILE = 0o20000000 | fs.constants.O_DIRECTORY;
+
+// Taken once: a user may replace `fs`, or what it does, in his own process.
+const {
+  closeSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  readvSync,
+  statfsSync,
+  unlinkSync,
+  writeSync,
+  writevSync,
+} = fs;
 
 /**
  * Opens a file without a name, in memory where the system has a place for that.
@@ -37,7 +46,21 @@ const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY;
  */
 export function openSharedFile(): number | undefined {
   if (process.platform === 'win32') return undefined;
-  return attempt(() => openIn('/dev/shm')) ?? attempt(() => openIn(tmpdir()));
+  const folders = ['/dev/shm', tmpdir()];
+  if (!isRoomy('/dev/shm')) folders.reverse();
+  for (const folder of folders) {
+    const file = attempt(() => openIn(folder));
+    if (file === undefined) continue;
+    // Its first page is taken now: later there might be no room to say what was read.
+    if (attempt(() => writeSync(file, new Float64Array(1), 0, 8, 0)) === 8) return file;
+    closeSharedFile(file);
+  }
+  return undefined;
+}
+
+function isRoomy(folder: string): boolean {
+  const { bsize, blocks } = attempt(() => statfsSync(folder)) ?? { bsize: 0, blocks: 0 };
+  return bsize * blocks >= ROOMY_BYTES;
 }
 
 /** Closes a file that `openSharedFile` opened. */
@@ -45,29 +68,49 @@ export function closeSharedFile(file: number | undefined): void {
   if (file !== undefined) attempt(() => closeSync(file));
 }
 
-/** Whether a descriptor that was handed down is such a file: what runs in between may have closed it. */
-export function isSharedFile(file: number): boolean {
-  return attempt((): Stats => fstatSync(file))?.isFile() === true;
+/**
+ * What a file is known by in every process that has it open, under whatever descriptor: one that was handed down may have
+ * been closed on the way, and be another file's by then.
+ * @returns undefined for no open file
+ */
+export function identityOf(file: number): string | undefined {
+  const stats = attempt(() => fstatSync(file, { bigint: true }));
+  return stats?.isFile() === true ? `${stats.dev}:${stats.ino}` : undefined;
 }
 
 function openIn(folder: string): number {
-  if (process.platform === 'linux') return openSync(folder, O_TMPFILE | constants.O_RDWR, 0o600);
+  const unnamed = (): number => openSync(folder, O_TMPFILE | fs.constants.O_RDWR, 0o600);
+  return (process.platform === 'linux' ? attempt(unnamed) : undefined) ?? openUnlinked(folder);
+}
+
+function openUnlinked(folder: string): number {
   const path = join(folder, `threadfactory-${process.pid}-${process.hrtime.bigint()}`);
   const file = openSync(path, 'wx+', 0o600);
   unlinkSync(path);
   return file;
 }
 
+/** Where a stretch lies: in the ring, or behind it. */
+interface Stretch {
+  readonly from: number;
+  readonly to: number;
+  readonly isTail: boolean;
+}
+
 /** The end that writes; in one process alone. */
 export class SharedWriter {
-  /** Where the stretches lie that may not have been read, oldest first. */
-  private readonly unread: { readonly from: number; readonly to: number }[] = [];
+  /** Those that may not have been read, oldest first: all, those of the ring, and those behind it. */
+  private readonly unread: Stretch[] = [];
+  private readonly ring: Stretch[] = [];
+  private readonly tail: Stretch[] = [];
   private written = 0;
-  private size = HEAD_BYTES;
   private readonly head = new Float64Array(1);
 
   /** @param file what `openSharedFile` gave */
-  constructor(private file: number) {}
+  constructor(
+    private file: number,
+    private readonly limits = LIMITS,
+  ) {}
 
   /**
    * Writes pieces one after the other.
@@ -76,15 +119,18 @@ export class SharedWriter {
   write(pieces: readonly Uint8Array[]): number | undefined {
     let bytes = 0;
     for (const piece of pieces) bytes += piece.byteLength;
-    return attempt(() => {
-      this.forget();
-      const from = this.place(bytes);
-      if (from === undefined || writevSync(this.file, pieces, from) !== bytes) return undefined;
-      this.unread.push({ from, to: from + bytes });
-      this.written += 1;
-      this.size = Math.max(this.size, from + bytes);
-      return from;
-    });
+    this.forget();
+    const stretch = this.place(bytes);
+    if (stretch === undefined) return undefined;
+    if (attempt(() => writevSync(this.file, pieces, stretch.from)) !== bytes) {
+      // What there was room for is given back.
+      this.cut();
+      return undefined;
+    }
+    this.unread.push(stretch);
+    (stretch.isTail ? this.tail : this.ring).push(stretch);
+    this.written += 1;
+    return stretch.from;
   }
 
   /** Closes the file: there is no room after that. */
@@ -93,25 +139,44 @@ export class SharedWriter {
     this.file = -1;
   }
 
-  /** Forgets what has been read; gives back what a huge stretch took. */
+  /** Forgets what has been read; gives back what lay behind the ring. */
   private forget(): void {
-    const { unread, head, file } = this;
+    const { unread, head, file, tail } = this;
     if (unread.length === 0) return;
-    readSync(file, head, 0, 8, 0);
-    while (this.written - unread.length < (head[0] as number)) unread.shift();
-    if (unread.length > 0 || this.size <= SOFT_BYTES) return;
-    ftruncateSync(file, HEAD_BYTES);
-    this.size = HEAD_BYTES;
+    if (attempt(() => readSync(file, head, 0, 8, 0)) !== 8) return;
+    const hadTail = tail.length > 0;
+    while (unread.length > 0 && this.written - unread.length < (head[0] as number)) {
+      (unread.shift()?.isTail === true ? tail : this.ring).shift();
+    }
+    if (hadTail && tail.length === 0) this.cut();
   }
 
-  /** Stretches are read in the order in which they were written, so what is free lies around those that were not. */
-  private place(bytes: number): number | undefined {
-    const first = this.unread[0];
-    const last = this.unread.at(-1);
-    if (first === undefined || last === undefined) return HEAD_BYTES;
+  /** Ends the file where the last stretch ends that lies behind the ring, or where the ring does. */
+  private cut(): void {
+    const end = this.tail.at(-1)?.to ?? this.ring.reduce((last, { to }) => Math.max(last, to), HEAD_BYTES);
+    attempt(() => ftruncateSync(this.file, end));
+  }
+
+  private place(bytes: number): Stretch | undefined {
+    const from = this.placeInRing(bytes);
+    if (from !== undefined) return { from, to: from + bytes, isTail: false };
+    const [first] = this.tail;
+    const { ring, tail } = this.limits;
+    const end = this.tail.at(-1)?.to ?? ring;
+    // Something huge gets its place whatever lies there: no other way would have it.
+    const fits = first === undefined || end + bytes - first.from <= tail || bytes >= tail;
+    return fits ? { from: end, to: end + bytes, isTail: true } : undefined;
+  }
+
+  /** Those of the ring are read in the order in which they were written, so what is free lies around the unread ones. */
+  private placeInRing(bytes: number): number | undefined {
+    const [first] = this.ring;
+    const last = this.ring.at(-1);
+    const end = this.limits.ring;
+    if (first === undefined || last === undefined) return HEAD_BYTES + bytes <= end ? HEAD_BYTES : undefined;
     if (last.to <= first.from) return last.to + bytes <= first.from ? last.to : undefined;
     if (first.from - HEAD_BYTES >= bytes) return HEAD_BYTES;
-    return last.to + bytes <= SOFT_BYTES || bytes >= HUGE_BYTES ? last.to : undefined;
+    return last.to + bytes <= end ? last.to : undefined;
   }
 }
 
@@ -129,13 +194,16 @@ export class SharedReader {
    * @throws where the file is closed, or ends before
    */
   read(from: number, lengths: readonly number[]): Uint8Array[] {
-    const pieces = lengths.map((length) => Buffer.allocUnsafeSlow(length));
-    const wanted = lengths.reduce((sum, length) => sum + length, 0);
-    if (readWhole(this.file, pieces, from) !== wanted) throw new RangeError('A shared file is too short');
-    // In place by now: the writer may write over it.
-    (this.head[0] as number) += 1;
-    writeSync(this.file, this.head, 0, 8, 0);
-    return pieces;
+    try {
+      const pieces = lengths.map((length) => Buffer.allocUnsafeSlow(length));
+      const wanted = lengths.reduce((sum, length) => sum + length, 0);
+      if (readWhole(this.file, pieces, from) !== wanted) throw new RangeError('A shared file is too short');
+      return pieces;
+    } finally {
+      // In place by now, or lost: the writer may write over it. Where that can't be said, it goes another way.
+      (this.head[0] as number) += 1;
+      attempt(() => writeSync(this.file, this.head, 0, 8, 0));
+    }
   }
 
   /** Closes the file: whatever is read after that throws. */

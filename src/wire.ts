@@ -1,5 +1,5 @@
 import type { Encoded, PlainData } from './codec.js';
-import { decodeColumn, encodeColumn, encodedSize, haveToJson, joined, lengthsOf } from './codec.js';
+import { decodeColumn, encodeColumn, encodedSize, haveToJson, joined, lengthsOf, tooLarge } from './codec.js';
 import type {
   ChildMessage,
   EncodedColumn,
@@ -10,49 +10,75 @@ import type {
 import type { SharedReader, SharedWriter } from './shared-file.js';
 
 /**
- * Messages as JSON can carry them, which is what Node's channel is fastest with: a report of one job cost the manager
- * a third less than with `serialization: 'advanced'`. What is not JSON is bytes by now (the codec's), and goes through a
- * shared file, or as base64 where there is none or it is full.
+ * Messages as the channel between two processes carries them.
  */
 
 type Message = ManagerMessage | ChildMessage | SubprocessMessage;
 
-/** Bytes of a column, elsewhere or as base64; more than one length where each piece is to have memory of its own. */
-type WiredBytes = { readonly at: number; readonly lengths: readonly number[] } | { readonly base64: string };
+/** Both ways between two processes. */
+export interface Wire {
+  /** A message as it is sent. Its bytes are copied now. */
+  pack(message: Message): object;
+  /** The message that the other side packed. Never throws: what can't be read is a column that can't be decoded. */
+  unpack(wired: object): Message;
+}
+
+/** For a channel that carries bytes as they are: Node's with `serialization: 'advanced'`. */
+export const advancedWire: Wire = {
+  pack: (message) => message,
+  unpack: (message) => message as Message,
+};
+
+/** Bytes of a column, elsewhere, or as base64; more than one length where each piece is to have memory of its own. */
+type WiredBytes =
+  | { readonly at: number; readonly lengths: readonly number[] }
+  | { readonly base64: string }
+  | { readonly tooLarge: number };
 
 type WiredColumn = number | PlainData | WiredBytes;
 
 /** Bytes that a JSON message has room for as base64: a string holds half a GiB. */
 const MAX_INLINE_BYTES = 320 * 1024 * 1024;
 
-/** Both ways between two processes. */
-export class Wire {
+/**
+ * For a channel that carries JSON, which Node is fastest with: a report of one job cost the manager a third less than with
+ * `serialization: 'advanced'`. What is not JSON is bytes by now (the codec's), and goes through a shared file, or as
+ * base64 where there is none or it is full.
+ */
+export class JsonWire implements Wire {
+  /** Bytes that the message under way still has room for. */
+  private room = 0;
+
   /**
-   * @param writer the file for what this side sends; undefined where there is none
+   * @param writer the file for what this side sends; undefined where it did not get to both
    * @param reader the file for what the other side sends
+   * @param maxInline bytes that a message has room for itself
    */
   constructor(
     private readonly writer: SharedWriter | undefined,
     private readonly reader: SharedReader | undefined,
+    private readonly maxInline = MAX_INLINE_BYTES,
   ) {}
 
-  /** A message as it is sent. Its bytes are copied now. */
   pack(message: Message): object {
-    const packed = rewritten(message, {
-      column: (column) => this.wired(column as Encoded),
-      // Its fields may be anything that v8 can write.
-      error: (error) => this.wired(encodeColumn([error], () => {})),
-    });
-    return haveToJson() ? bare(packed) : packed;
+    this.room = this.maxInline;
+    const packed: object = withColumn(message, (column) => this.wired(column));
+    const errors = errorsOf(message);
+    if (errors.length > 0) {
+      // Their fields may be anything that v8 can write.
+      const wired = this.wired(encodeColumn(errors, () => {}));
+      return sendable({ ...packed, ...withErrors(message, () => undefined), errors: wired });
+    }
+    return sendable(packed);
   }
 
-  /** The message that the other side packed. Never throws: what can't be read is a column that can't be decoded. */
   unpack(wired: object): Message {
-    const message = wired as Message;
-    return rewritten(message, {
-      column: (column) => this.column(column as WiredColumn),
-      error: (error) => this.error(error as WiredColumn),
-    }) as Message;
+    const message = wired as Message & { readonly errors?: WiredColumn };
+    const unpacked = withColumn(message, (column) => this.column(column as unknown as WiredColumn));
+    const { errors } = message;
+    if (errors === undefined) return unpacked;
+    const found = this.errors(errors);
+    return { ...unpacked, ...withErrors(message, (at) => found[at] ?? found[0]) };
   }
 
   private wired(column: Encoded): WiredColumn {
@@ -60,22 +86,26 @@ export class Wire {
     const pieces = column instanceof Uint8Array ? [column] : column;
     const at = this.writer?.write(pieces);
     if (at !== undefined) return { at, lengths: lengthsOf(pieces) };
-    if (encodedSize(column) > MAX_INLINE_BYTES) return { base64: '' };
+    const size = encodedSize(column);
+    if (size > this.room) return { tooLarge: size };
+    this.room -= size;
     const { buffer, byteOffset, byteLength } = joined(column) as Uint8Array;
     return { base64: Buffer.from(buffer, byteOffset, byteLength).toString('base64') };
   }
 
-  private error(wired: WiredColumn): EncodedError {
+  /** Where they can't be read, that is the error of each. */
+  private errors(wired: WiredColumn): EncodedError[] {
     try {
-      return decodeColumn(this.column(wired))[0];
+      return decodeColumn(this.column(wired));
     } catch (error) {
-      return error;
+      return [error];
     }
   }
 
   private column(wired: WiredColumn): Encoded {
     if (typeof wired === 'number' || 'plain' in wired) return wired;
     if ('base64' in wired) return Buffer.from(wired.base64, 'base64');
+    if ('tooLarge' in wired) return tooLarge(wired.tooLarge);
     const { at, lengths } = wired;
     try {
       const pieces = this.reader?.read(at, lengths) ?? [];
@@ -84,12 +114,6 @@ export class Wire {
       return NOTHING;
     }
   }
-}
-
-/** How the parts of a message are rewritten that may not be JSON. */
-interface Rewriting {
-  column(column: unknown): unknown;
-  error(error: unknown): unknown;
 }
 
 /** Where a message has its column. */
@@ -105,15 +129,25 @@ export function withColumn<Any extends Message>(
   return at !== undefined && typeof column === 'object' ? { ...message, [at]: rewrite(column) } : message;
 }
 
-function rewritten(message: Message, { column, error }: Rewriting): object {
-  let copy: object = withColumn(message, column);
-  if ('error' in message) copy = { ...copy, error: error(message.error) };
-  if (!('failed' in message) || message.failed === undefined) return copy;
-  return { ...copy, failed: message.failed.map((one) => ({ ...one, error: error(one.error) })) };
+/** The errors of a message, in order. */
+function errorsOf(message: Message): EncodedError[] {
+  if ('error' in message) return [message.error];
+  return 'failed' in message ? (message.failed ?? []).map(({ error }) => error) : [];
+}
+
+/** The parts of a message that have errors, with others in their places. */
+function withErrors(message: Message, errorAt: (at: number) => EncodedError): object {
+  if (!('failed' in message) || message.failed === undefined) return { error: errorAt(0) };
+  return { failed: message.failed.map((one, at) => ({ ...one, error: errorAt(at) })) };
 }
 
 /** No column: decoding it says so. */
 const NOTHING = new Uint8Array(0);
+
+/** A message that no `toJSON` of all objects spoils. */
+function sendable(message: object): object {
+  return haveToJson() ? bare(message) : message;
+}
 
 /** The same plain data, of objects that inherit nothing. */
 function bare(value: unknown): object {

@@ -18,7 +18,8 @@ import { BRAND, isBranded } from '../protocol.js';
 import { becomeWorker } from '../registry.js';
 import type { CheckedSpec } from '../spec.js';
 import { exportsFunctions, isAnotherSpec, specOfModule } from '../spec.js';
-import { Wire } from '../wire.js';
+import type { Wire } from '../wire.js';
+import { advancedWire, JsonWire } from '../wire.js';
 import { loadModule } from './load.js';
 import type { Wanted } from './not-found.js';
 import { another, missing, several } from './not-found.js';
@@ -59,7 +60,9 @@ let spec: CheckedSpec | undefined;
 let runner: Runner | undefined;
 let lastSent: Promise<void> | undefined;
 let loadingSince = 0;
-let wire = new Wire(undefined, undefined);
+let wire: Wire = advancedWire;
+/** Whether the files that the manager sent along did not get here. */
+let lacksFiles = false;
 
 /** Sends a message; a promise where the channel is full, settled when it is on its way. */
 function say(message: ChildMessage | SubprocessMessage): Promise<void> | undefined {
@@ -163,7 +166,11 @@ function receive(message: ManagerMessage): void {
 
 async function load(message: InitMessage): Promise<void> {
   init = message;
-  if (message.files) wire = wireOverFiles();
+  if (message.files !== undefined) {
+    const wired = wireOverFiles(message.files);
+    lacksFiles = wired === undefined;
+    wire = wired ?? new JsonWire(undefined, undefined);
+  }
   loadingSince = systemClock.now();
   // From here on only the user's module keeps the loop going.
   process.channel?.unref();
@@ -230,7 +237,8 @@ function announce(): void {
   if (phase !== 'found') return;
   phase = 'loaded';
   process.channel?.ref();
-  say({ brand: BRAND, type: 'loaded', took: systemClock.now() - loadingSince });
+  const took = systemClock.now() - loadingSince;
+  say({ brand: BRAND, type: 'loaded', took, ...(lacksFiles ? { lacksFiles } : {}) });
 }
 
 /** The loop has nothing left to do. */

@@ -120,7 +120,7 @@ export class OpenBatches {
       const isFull = this.isMemoryFull;
       if (isFull) for (const open of this.batches) open.handBack();
       this.lastReport = this.options.clock.now();
-      this.send(batch.report.take(isFull, this.options.peakRss()));
+      for (const message of batch.report.take(isFull, this.options.peakRss())) this.send(message);
     }
     if (batch.isOver) this.batches = this.batches.filter((other) => other !== batch);
   }

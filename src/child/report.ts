@@ -1,7 +1,10 @@
-import { encodeColumn } from '../codec.js';
+import { encodeColumn, encodedSize } from '../codec.js';
 import { errorToWire } from '../error-wire.js';
-import type { FailedAttempt, JobsMessage, ResultsMessage } from '../protocol.js';
+import type { EncodedColumn, FailedAttempt, JobsMessage, ResultsMessage } from '../protocol.js';
 import { BRAND, indexAt } from '../protocol.js';
+
+/** Bytes of results that go in one message, if they are several. */
+const MAX_BYTES = 64 * 1024 * 1024;
 
 /**
  * What became of some jobs of one batch, collected in columns until it is sent.
@@ -60,33 +63,17 @@ export class Report {
   }
 
   /**
-   * Everything so far as a message; the report is empty then. A result that can't be sent is its job's failure.
+   * Everything so far as messages, of which there are several only where one would be too large; the report is empty then.
+   * A result that can't be sent is its job's failure.
    * @param full whether the memory is over its limit
    * @param peakRss bytes; 0 where nobody measures
    */
-  take(full: boolean, peakRss: number): ResultsMessage {
-    const { values, positions, from, failed, returned, clocked, epochOffset } = this;
-    const durations = this.durations.subarray(0, clocked);
-    const starts = this.starts.subarray(0, clocked);
-    const positionOf = (at: number): number => positions?.[at] ?? from + at;
-    const encoded = encodeColumn(
-      values,
-      (at, error) => failed.push({ position: positionOf(at), kind: 'refused', error: errorToWire(error) }),
-      (at) => `the result of job ${indexAt(this.message, positionOf(at))}`,
-    );
-    const message: ResultsMessage = {
-      brand: BRAND,
-      type: 'results',
-      batch: this.message.batch,
-      from,
-      count: values.length,
-      values: encoded,
-      startedAt: epochOffset + (starts[0] ?? 0),
-      nanoseconds: uniform(durations) ?? Array.from(durations, toNanoseconds),
-      ...(positions === undefined
-        ? {}
-        : { positions, starts: Array.from(starts, (start) => epochOffset + start) }),
-      ...(failed.length === 0 ? {} : { failed }),
+  take(full: boolean, peakRss: number): ResultsMessage[] {
+    const { returned } = this;
+    const messages = this.messages(0, this.values.length);
+    const last = messages.length - 1;
+    messages[last] = {
+      ...(messages[last] as ResultsMessage),
       ...(returned === 0 ? {} : { returned }),
       ...(full ? { full } : {}),
       ...(peakRss > 0 ? { peakRss } : {}),
@@ -96,7 +83,64 @@ export class Report {
     this.failed = [];
     this.returned = 0;
     this.clocked = 0;
-    return message;
+    return messages;
+  }
+
+  /** What became of the values from one up to another. */
+  private messages(from: number, to: number): ResultsMessage[] {
+    const refused: FailedAttempt[] = [];
+    const values = encodeColumn(
+      this.values.length === to - from ? this.values : this.values.slice(from, to),
+      (at, error) =>
+        refused.push({ position: this.positionOf(from + at), kind: 'refused', error: errorToWire(error) }),
+      (at) => `the result of job ${indexAt(this.message, this.positionOf(from + at))}`,
+    );
+    const count = to - from;
+    // All are refused where they are too much together.
+    if (count > 1 && (refused.length === count || encodedSize(values) > MAX_BYTES)) {
+      const middle = (from + to) >> 1;
+      return [...this.messages(from, middle), ...this.messages(middle, to)];
+    }
+    return [this.asMessage(from, to, values, refused)];
+  }
+
+  private asMessage(
+    from: number,
+    to: number,
+    values: EncodedColumn,
+    refused: readonly FailedAttempt[],
+  ): ResultsMessage {
+    const { epochOffset } = this;
+    const timed = Math.min(to, this.clocked);
+    const durations = this.durations.subarray(from, timed);
+    const starts = this.starts.subarray(from, timed);
+    const positions = this.positions?.slice(from, to);
+    const failed = [...this.failedAmong(from, to), ...refused];
+    return {
+      brand: BRAND,
+      type: 'results',
+      batch: this.message.batch,
+      from: this.positionOf(from),
+      count: to - from,
+      values,
+      startedAt: epochOffset + (starts[0] ?? 0),
+      nanoseconds: uniform(durations) ?? Array.from(durations, toNanoseconds),
+      ...(positions === undefined
+        ? {}
+        : { positions, starts: Array.from(starts, (start) => epochOffset + start) }),
+      ...(failed.length === 0 ? {} : { failed }),
+    };
+  }
+
+  private failedAmong(from: number, to: number): readonly FailedAttempt[] {
+    if (this.failed.length === 0 || to - from === this.values.length) return this.failed;
+    const among = new Set<number>();
+    for (let at = from; at < to; at += 1) among.add(this.positionOf(at));
+    return this.failed.filter(({ position }) => among.has(position));
+  }
+
+  private positionOf(at: number): number {
+    return this.positions?.[at] ?? this.from + at;
   }
 }
 

@@ -1,6 +1,7 @@
 import type { NameOf } from '../codec.js';
-import { encodeColumn } from '../codec.js';
+import { encodeColumn, whyUnreadable } from '../codec.js';
 import { errorToWire } from '../error-wire.js';
+import type { SerializationError } from '../errors.js';
 import type { ChildMessage, FatalPhase, JobsMessage } from '../protocol.js';
 import { BRAND } from '../protocol.js';
 import type { ContextHost } from './context.js';
@@ -80,9 +81,13 @@ export class Runner implements ContextHost, LaneHost {
   /** Takes a batch; it runs when there is a free lane. */
   accept(message: JobsMessage): void {
     const { clock } = this.options;
-    const batch = openBatch(message, clock.epoch() - clock.now());
-    if (batch === undefined) {
-      this.port.send(undecodable(message, clock.epoch()));
+    let batch: OpenBatch;
+    try {
+      batch = new OpenBatch(message, clock.epoch() - clock.now());
+    } catch (error) {
+      // The manager then sends its jobs one by one.
+      const { cause } = error as SerializationError;
+      this.port.send(undecodable(message, whyUnreadable(cause), clock.epoch()));
       return;
     }
     this.batches.add(batch);
@@ -198,20 +203,11 @@ export class Runner implements ContextHost, LaneHost {
   }
 }
 
-/** Undefined where its jobs can't be read at all: the manager then sends them one by one. */
-function openBatch(message: JobsMessage, epochOffset: number): OpenBatch | undefined {
-  try {
-    return new OpenBatch(message, epochOffset);
-  } catch {
-    return undefined;
-  }
-}
-
 function fatal(phase: FatalPhase, error: unknown): ChildMessage {
   return { brand: BRAND, type: 'fatal', phase, error: errorToWire(error) };
 }
 
-function undecodable({ batch, count }: JobsMessage, startedAt: number): ChildMessage {
+function undecodable({ batch, count }: JobsMessage, why: string, startedAt: number): ChildMessage {
   return {
     brand: BRAND,
     type: 'results',
@@ -221,6 +217,6 @@ function undecodable({ batch, count }: JobsMessage, startedAt: number): ChildMes
     values: 0,
     startedAt,
     nanoseconds: 0,
-    undecodable: true,
+    undecodable: why,
   };
 }

@@ -1,12 +1,19 @@
-import { isSharedFile, SharedReader, SharedWriter } from '../shared-file.js';
-import { Wire } from '../wire.js';
+import { identityOf, SharedReader, SharedWriter } from '../shared-file.js';
+import type { Wire } from '../wire.js';
+import { JsonWire } from '../wire.js';
 
 /** Descriptors of the files for what comes and what goes, as the manager placed them. */
 const INWARD = 4;
 const OUTWARD = 5;
 
-/** The child's end of the wire over the files that the manager opened; without one that did not get here. */
-export function wireOverFiles(): Wire {
-  const writer = isSharedFile(OUTWARD) ? new SharedWriter(OUTWARD) : undefined;
-  return new Wire(writer, isSharedFile(INWARD) ? new SharedReader(INWARD) : undefined);
+/**
+ * The child's end of the wire over the files that the manager opened.
+ * @param files their identities: what runs in between may have closed them, and opened others
+ * @returns undefined where not both got here
+ */
+export function wireOverFiles([inward, outward]: readonly [inward: string, outward: string]):
+  | Wire
+  | undefined {
+  if (identityOf(INWARD) !== inward || identityOf(OUTWARD) !== outward) return undefined;
+  return new JsonWire(new SharedWriter(OUTWARD), new SharedReader(INWARD));
 }

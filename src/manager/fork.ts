@@ -5,8 +5,9 @@ import type { Readable } from 'node:stream';
 import { OptionError } from '../errors.js';
 import type { ChildMessage, InitMessage, ManagerMessage, SubprocessMessage } from '../protocol.js';
 import { isBranded } from '../protocol.js';
-import { closeSharedFile, openSharedFile, SharedReader, SharedWriter } from '../shared-file.js';
-import { Wire } from '../wire.js';
+import { closeSharedFile, identityOf, openSharedFile, SharedReader, SharedWriter } from '../shared-file.js';
+import type { Wire } from '../wire.js';
+import { advancedWire, JsonWire } from '../wire.js';
 import type { Child, ChildEvents, SpawnChild } from './child.js';
 import { GroupGuard } from './group-guard.js';
 import { LineSplitter, Tail, wholeLine } from './output.js';
@@ -65,7 +66,8 @@ function start(options: ForkOptions, files: readonly number[]): ChildProcess {
     execArgv: prefix === undefined ? [...options.execArgv] : [...prefix.slice(1), node, ...options.execArgv],
     env: options.env,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    serialization: 'json',
+    // Bytes go through the files where there are some.
+    serialization: files.length > 0 ? 'json' : 'advanced',
     // A process group of its own: the terminal's Ctrl-C reaches neither it nor what it starts, and it is killed whole.
     detached: process.platform !== 'win32',
     stdio: ['ignore', output, output === 'inherit' ? 'inherit' : 'pipe', 'ipc', ...files],
@@ -88,7 +90,7 @@ class ForkedChild implements Child {
   readonly pid: number | undefined;
   private readonly process: ChildProcess;
   private readonly files = SharedFiles.open();
-  private readonly wire: Wire;
+  private wire: Wire;
   private readonly tail = new Tail();
   private readonly splitters: LineSplitter[] = [];
   private name = '?';
@@ -109,7 +111,7 @@ class ForkedChild implements Child {
       throw error;
     }
     const { process } = this;
-    this.wire = new Wire(files?.writer, files?.reader);
+    this.wire = files === undefined ? advancedWire : new JsonWire(files.writer, files.reader);
     this.pid = process.pid;
     process.on('error', (error) => {
       // Also emitted for a message that could not be sent, which the exit will answer.
@@ -121,6 +123,8 @@ class ForkedChild implements Child {
       drop(handle);
       if (!isBranded(message)) return;
       const said = this.wire.unpack(message) as ChildMessage | SubprocessMessage;
+      // Before it was given anything that goes through them.
+      if (said.type === 'loaded' && said.lacksFiles === true) this.wire = new JsonWire(undefined, undefined);
       if (said.type !== 'subprocess') events.message(said);
       else if (this.pid !== undefined && !this.gone) guard?.add(this.pid);
     });
@@ -134,7 +138,7 @@ class ForkedChild implements Child {
       // A program in between may run Node as a process of its own, which the kernel's signal does not reach.
       watchdog: prefixFor(options) === undefined || options.execPath !== undefined,
       argv: globalThis.process.argv,
-      files: files !== undefined,
+      ...(files === undefined ? {} : { files: files.identities }),
     });
   }
 
@@ -222,17 +226,24 @@ class SharedFiles {
   readonly writer: SharedWriter;
   readonly reader: SharedReader;
 
-  private constructor(readonly descriptors: readonly [inward: number, outward: number]) {
+  private constructor(
+    readonly descriptors: readonly [inward: number, outward: number],
+    readonly identities: readonly [inward: string, outward: string],
+  ) {
     this.writer = new SharedWriter(descriptors[0]);
     this.reader = new SharedReader(descriptors[1]);
   }
 
-  /** Undefined where there are none to be had: then bytes go as text. */
+  /** Undefined where there are none to be had. */
   static open(): SharedFiles | undefined {
     const inward = openSharedFile();
     const outward = inward === undefined ? undefined : openSharedFile();
-    if (inward !== undefined && outward !== undefined) return new SharedFiles([inward, outward]);
+    const from = inward === undefined ? undefined : identityOf(inward);
+    const to = outward === undefined ? undefined : identityOf(outward);
+    if (inward !== undefined && outward !== undefined && from !== undefined && to !== undefined)
+      return new SharedFiles([inward, outward], [from, to]);
     closeSharedFile(inward);
+    closeSharedFile(outward);
     return undefined;
   }
 

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.js';
-import { decodeColumn, encodedSize } from '../codec.js';
+import { decodeColumn, encodedSize, whyUnreadable } from '../codec.js';
 import { errorFromWire } from '../error-wire.js';
 import { SerializationError, timeoutError } from '../errors.js';
 import type { FailedAttempt, ResultsMessage } from '../protocol.js';
@@ -25,7 +25,7 @@ export class Reports {
 
   /** @param batch one that the worker holds */
   take(worker: Worker, batch: Batch, message: ResultsMessage): void {
-    if (message.undecodable === true) this.notBegun(worker, batch);
+    if (message.undecodable !== undefined) this.notBegun(worker, batch, message.undecodable);
     else this.settle(worker, batch, message);
     worker.peakRss = Math.max(worker.peakRss, message.peakRss ?? 0);
     if (message.returned !== undefined) this.parts.endings.putBack(batch.giveBack(message.returned));
@@ -81,7 +81,7 @@ export class Reports {
   }
 
   /** A batch that the child could not decode: each of its jobs runs alone, and the guilty one fails. */
-  private notBegun(worker: Worker, batch: Batch): void {
+  private notBegun(worker: Worker, batch: Batch, why: string): void {
     const { endings, clock } = this.parts;
     const positions = batch.unreported().filter((position) => batch.report(position));
     if (batch.parcel.jobs.length > 1) {
@@ -93,9 +93,7 @@ export class Reports {
         const index = batch.indexAt(position);
         const about = { index, job: batch.jobAt(position), id: worker.id ?? 0 };
         const attempt = batch.attemptAt(position);
-        const error = new SerializationError(
-          `Cannot send job ${index}: it is nested too deeply to be received`,
-        );
+        const error = new SerializationError(`Cannot send job ${index}: ${why}`);
         return failure({ ...about, attempt, startedAt: clock.epoch(), duration: 0 }, error);
       }),
     );
@@ -118,7 +116,10 @@ function read(
   try {
     return { values: decodeColumn(message.values, refuse, nameOf), failed };
   } catch (error) {
-    for (let at = 0; at < message.count; at += 1) refuse(at, error);
+    const { cause } = error as SerializationError;
+    for (let at = 0; at < message.count; at += 1) {
+      refuse(at, new SerializationError(`Cannot read ${nameOf(at)}: ${whyUnreadable(cause)}`, { cause }));
+    }
     return { values: [], failed };
   }
 }

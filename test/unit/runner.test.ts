@@ -332,7 +332,9 @@ describe('failures', () => {
     const begun: unknown[] = [];
     const { runner, channel } = await readyRunner({ workerProcess: (job) => begun.push(job) });
     runner.accept({ ...batchOf([1, 2], { batch: 9 }), jobs: Uint8Array.of(77, 77) });
-    expect(channel.results).toMatchObject([{ batch: 9, count: 2, undecodable: true }]);
+    expect(channel.results).toMatchObject([
+      { batch: 9, count: 2, undecodable: 'it holds something that can not be cloned' },
+    ]);
     runner.accept(batchOf([3]));
     expect(begun).toEqual([3]);
   });

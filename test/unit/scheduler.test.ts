@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { joined } from '../../src/codec.js';
 import { encode, indicesOf } from '../helpers/fake-worker.js';
 import { FakeManager } from '../helpers/manager.js';
 
@@ -255,10 +256,10 @@ describe('settling', () => {
   it('runs the jobs of a batch that the child could not read one by one; the guilty one fails', () => {
     const manager = new FakeManager(list(2), { batchSize: 2 });
     const child = manager.child(0).getReady();
-    child.complete(undefined, { values: 0, undecodable: true });
+    child.complete(undefined, { values: 0, undecodable: 'it is nested too deeply' });
     manager.clock.flush();
     expect(indicesOf(child.lastBatch)).toEqual([0]);
-    child.complete(undefined, { values: 0, undecodable: true });
+    child.complete(undefined, { values: 0, undecodable: 'it is nested too deeply' });
     manager.clock.flush();
     child.complete();
     manager.clock.flush();
@@ -276,7 +277,7 @@ describe('settling', () => {
   it('passes on, in the place of progress that can not be read, the error that says why', () => {
     const manager = new FakeManager(list(1));
     const child = manager.child(0).getReady();
-    const data = Buffer.from(encode([new Map()]) as Uint8Array);
+    const data = joined(encode([new Map()])) as Buffer;
     // The Map goes by itself: behind a head of 20 bytes, v8's version and tag.
     data.fill(0xff, 22, 24);
     child.say({ type: 'progress', index: 0, data });

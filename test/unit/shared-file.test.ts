@@ -2,9 +2,10 @@ import { closeSync, fstatSync, openSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { SharedLimits } from '../../src/shared-file.js';
 import {
   closeSharedFile,
-  isSharedFile,
+  identityOf,
   openSharedFile,
   SharedReader,
   SharedWriter,
@@ -14,11 +15,11 @@ const MB = 1024 * 1024;
 const opened: number[] = [];
 
 /** The two ends of a file, in one process. */
-function ends(): { file: number; writer: SharedWriter; reader: SharedReader } {
+function ends(limits?: SharedLimits): { file: number; writer: SharedWriter; reader: SharedReader } {
   const file = openSharedFile();
   if (file === undefined) throw new Error('no shared file here');
   opened.push(file);
-  return { file, writer: new SharedWriter(file), reader: new SharedReader(file) };
+  return { file, writer: new SharedWriter(file, limits), reader: new SharedReader(file) };
 }
 
 afterEach(() => {
@@ -35,9 +36,18 @@ describe('a shared file', () => {
   it('is told from other descriptors, and from closed ones', () => {
     const { file } = ends();
     const folder = openSync(tmpdir(), 'r');
-    const found = [isSharedFile(file), isSharedFile(folder)];
+    const known = [identityOf(file), identityOf(ends().file), identityOf(folder)];
+    const again = openSync(`/dev/fd/${file}`, 'r');
+    expect(identityOf(again)).toBe(known[0]);
+    closeSync(again);
     closeSync(folder);
-    expect([...found, isSharedFile(999_999)]).toEqual([true, false, false]);
+    expect(known).toEqual([
+      expect.stringMatching(/^\d+:\d+$/),
+      expect.stringMatching(/^\d+:\d+$/),
+      undefined,
+    ]);
+    expect(known[0]).not.toBe(known[1]);
+    expect(identityOf(999_999)).toBeUndefined();
   });
 
   it('gives back what was written, each piece in memory of its own', () => {
@@ -60,11 +70,18 @@ describe('a shared file', () => {
   });
 
   it('writes nothing over what has not been read, in any order of writing and reading', () => {
-    const sizes = fc.oneof(fc.integer({ min: 1, max: 5000 }), fc.integer({ min: 1 * MB, max: 3 * MB }));
+    const KB = 1024;
+    const limits = { ring: 64 * KB, tail: 512 * KB };
+    const sizes = fc.oneof(
+      fc.integer({ min: 1, max: 50 }),
+      fc.integer({ min: 8 * KB, max: 24 * KB }),
+      fc.integer({ min: 40 * KB, max: 160 * KB }),
+      fc.constant(512 * KB),
+    );
     const steps = fc.array(fc.oneof(sizes, fc.constant('read' as const)), { maxLength: 40 });
     fc.assert(
       fc.property(steps, (given) => {
-        const { file, writer, reader } = ends();
+        const { file, writer, reader } = ends(limits);
         const unread: { at: number; length: number; fill: number }[] = [];
         const readOne = (): void => {
           const next = unread.shift();
@@ -76,11 +93,14 @@ describe('a shared file', () => {
           if (step === 'read') readOne();
           const at = step === 'read' ? undefined : writer.write([Buffer.alloc(step as number, fill)]);
           if (at !== undefined) unread.push({ at, length: step as number, fill });
+          else expect(step).not.toBe(512 * KB);
         });
         while (unread.length > 0) readOne();
-        expect(fstatSync(file).size).toBeLessThanOrEqual(8 * MB);
+        writer.write([Buffer.alloc(1)]);
+        expect(fstatSync(file).size).toBeLessThanOrEqual(64 * KB);
+        closeSync(opened.pop() ?? -1);
       }),
-      { numRuns: 25 },
+      { numRuns: 200 },
     );
   });
 
@@ -90,14 +110,24 @@ describe('a shared file', () => {
     expect(fstatSync(file).size).toBeLessThan(100 * 1024);
   });
 
-  it('has no room for more than 8 MB that nobody has read, and room again when somebody has', () => {
-    const { writer, reader } = ends();
+  it('has no room for more than ring and tail that nobody has read, and room again when somebody has', () => {
+    const { writer, reader } = ends({ ring: 8 * MB, tail: 4 * MB });
     const places: number[] = [];
     for (let at = writer.write([Buffer.alloc(MB)]); at !== undefined; at = writer.write([Buffer.alloc(MB)]))
       places.push(at);
-    expect(places).toHaveLength(7);
+    expect(places).toHaveLength(7 + 4);
     reader.read(places[0] ?? -1, [MB]);
     expect(writer.write([Buffer.alloc(MB)])).toBe(places[0]);
+  });
+
+  it('gives back what was written of something that there was no room for', () => {
+    const { file, writer, reader } = ends();
+    const at = writer.write([Buffer.from('abc')]) ?? -1;
+    // The second piece is none, which is found when the first is written.
+    expect(writer.write([Buffer.alloc(20 * MB), {} as Uint8Array])).toBeUndefined();
+    expect(fstatSync(file).size).toBeLessThan(MB);
+    expect(String(reader.read(at, [3]))).toBe('abc');
+    expect(String(reader.read(writer.write([Buffer.from('def')]) ?? -1, [3]))).toBe('def');
   });
 
   it('has a place for something huge, and gives back its memory after it was read', () => {
@@ -122,5 +152,7 @@ describe('a shared file', () => {
     const { writer, reader } = ends();
     const at = writer.write([Buffer.from('abc')]) ?? -1;
     expect(() => reader.read(at, [4])).toThrow(new RangeError('A shared file is too short'));
+    // It does not lie there for ever.
+    expect(writer.write([Buffer.from('def')])).toBe(at);
   });
 });

@@ -1,26 +1,35 @@
+import { deserialize, serialize } from 'node:v8';
 import { afterEach, describe, expect, it } from 'vitest';
 import { decodeColumn, encodeColumn } from '../../src/codec.js';
 import { errorFromWire, errorToWire } from '../../src/error-wire.js';
 import type { ChildMessage, ManagerMessage, ResultsMessage } from '../../src/protocol.js';
 import { BRAND } from '../../src/protocol.js';
 import { closeSharedFile, openSharedFile, SharedReader, SharedWriter } from '../../src/shared-file.js';
-import { Wire } from '../../src/wire.js';
+import type { Wire } from '../../src/wire.js';
+import { advancedWire, JsonWire } from '../../src/wire.js';
 
 const opened: number[] = [];
 
-/** A side that sends and one that receives, with a file between them or not. */
-function sides(withFile: boolean): { sender: Wire; receiver: Wire } {
-  const file = withFile ? openSharedFile() : undefined;
+/** A side that sends and one that receives, with a file between them or not, or over a channel that carries bytes. */
+function sides(by: 'file' | 'text' | 'channel', maxInline?: number): { sender: Wire; receiver: Wire } {
+  if (by === 'channel') return { sender: advancedWire, receiver: advancedWire };
+  const file = by === 'file' ? openSharedFile() : undefined;
   if (file !== undefined) opened.push(file);
   const writer = file === undefined ? undefined : new SharedWriter(file);
   const reader = file === undefined ? undefined : new SharedReader(file);
-  return { sender: new Wire(writer, undefined), receiver: new Wire(undefined, reader) };
+  return { sender: new JsonWire(writer, undefined, maxInline), receiver: new JsonWire(undefined, reader) };
 }
 
 /** What arrives of a message, as Node's channel carries it. */
-function carry<Message extends ManagerMessage | ChildMessage>(message: Message, withFile = true): Message {
-  const { sender, receiver } = sides(withFile);
-  return receiver.unpack(JSON.parse(JSON.stringify(sender.pack(message)))) as Message;
+function carry<Message extends ManagerMessage | ChildMessage>(
+  message: Message,
+  by: Parameters<typeof sides>[0] = 'file',
+  maxInline?: number,
+): Message {
+  const { sender, receiver } = sides(by, maxInline);
+  const packed = sender.pack(message);
+  const arrived = by === 'channel' ? deserialize(serialize(packed)) : JSON.parse(JSON.stringify(packed));
+  return receiver.unpack(arrived) as Message;
 }
 
 function refuse(_: number, error: unknown): never {
@@ -50,17 +59,18 @@ const COLUMNS: readonly [string, readonly unknown[]][] = [
 ];
 
 describe.each([
-  ['with a shared file', true],
-  ['without', false],
-])('messages %s', (_, withFile) => {
+  ['with a shared file', 'file'],
+  ['with one that did not get there', 'text'],
+  ['over a channel that carries bytes', 'channel'],
+] as const)('messages %s', (_, by) => {
   it.each(COLUMNS)('bring jobs and results of %s as they were', (_name, values) => {
-    expect(decodeColumn(carry(jobsOf(values), withFile).jobs)).toEqual(values);
-    expect(decodeColumn(carry(resultsOf(values), withFile).values)).toEqual(values);
+    expect(decodeColumn(carry(jobsOf(values), by).jobs)).toEqual(values);
+    expect(decodeColumn(carry(resultsOf(values), by).values)).toEqual(values);
   });
 
   it('bring progress', () => {
     const data = encodeColumn([{ at: new Date(9) }], refuse);
-    const carried = carry({ brand: BRAND, type: 'progress', index: 4, data }, withFile);
+    const carried = carry({ brand: BRAND, type: 'progress', index: 4, data }, by);
     expect(decodeColumn(carried.data)).toEqual([{ at: new Date(9) }]);
     expect(carried.index).toBe(4);
   });
@@ -70,9 +80,9 @@ describe.each([
     const error = errorToWire(Object.assign(new Error('outer', { cause }), { big: 5n }));
     const failed = [{ position: 1, kind: 'threw' as const, error }];
     const told = [
-      carry(resultsOf([1, undefined], { failed }), withFile).failed?.[0]?.error,
-      carry({ brand: BRAND, type: 'fatal', phase: 'load', error }, withFile).error,
-      carry({ brand: BRAND, type: 'uncaught', error, running: [1] }, withFile).error,
+      carry(resultsOf([1, undefined], { failed }), by).failed?.[0]?.error,
+      carry({ brand: BRAND, type: 'fatal', phase: 'load', error }, by).error,
+      carry({ brand: BRAND, type: 'uncaught', error, running: [1] }, by).error,
     ];
     for (const one of told) {
       const back = errorFromWire(one);
@@ -109,7 +119,7 @@ describe('messages', () => {
   });
 
   it('hold what they were given when they were packed, though the sender writes over it', () => {
-    const { sender, receiver } = sides(true);
+    const { sender, receiver } = sides('file');
     const bytes = Buffer.alloc(50_000, 1);
     const packed = sender.pack(jobsOf([bytes]));
     bytes.fill(2);
@@ -118,13 +128,14 @@ describe('messages', () => {
   });
 
   it('take bytes along where the file is full, and leave the file to what comes then', () => {
-    const { sender, receiver } = sides(true);
-    const sent = Array.from({ length: 12 }, (_, i) => [Buffer.alloc(1024 * 1024, i)]);
+    const file = openSharedFile() ?? -1;
+    opened.push(file);
+    const sender = new JsonWire(new SharedWriter(file, { ring: 8192, tail: 64_000 }), undefined);
+    const receiver = new JsonWire(undefined, new SharedReader(file));
+    const sizes = [30_000, 30_000, 30_000, 10_000, 70_000];
+    const sent = sizes.map((bytes, i) => [Buffer.alloc(bytes, i)]);
     const packed = sent.map((values) => JSON.stringify(sender.pack(jobsOf(values))));
-    expect(packed.map((text) => text.includes('base64'))).toEqual([
-      ...Array(7).fill(false),
-      ...Array(5).fill(true),
-    ]);
+    expect(packed.map((text) => text.includes('base64'))).toEqual([false, false, true, true, false]);
     const came = packed.map((text) => {
       const { jobs } = receiver.unpack(JSON.parse(text)) as Extract<ManagerMessage, { type: 'jobs' }>;
       return decodeColumn(jobs)[0] as Buffer;
@@ -134,12 +145,34 @@ describe('messages', () => {
   });
 
   it('whose bytes can not be read have a column that says so', () => {
-    const { sender } = sides(true);
+    const { sender } = sides('file');
     const packed = sender.pack(jobsOf([Buffer.alloc(50_000)]));
-    const { jobs } = new Wire(undefined, undefined).unpack(packed) as Extract<
+    const { jobs } = new JsonWire(undefined, undefined).unpack(packed) as Extract<
       ManagerMessage,
       { type: 'jobs' }
     >;
     expect(() => decodeColumn(jobs)).toThrow('Cannot read a column of values');
+  });
+
+  it('have as many large errors as come, and say so of those that there is no room for', () => {
+    const bytes = Buffer.alloc(10_000, 7);
+    const failed = Array.from({ length: 100 }, (_, position) => {
+      const error = errorToWire(Object.assign(new Error(`no ${position}`), { bytes }));
+      return { position, kind: 'threw' as const, error };
+    });
+    const message = resultsOf(new Array(100).fill(undefined), { failed });
+    const came = carry(message).failed ?? [];
+    expect(came.map(({ error }) => errorFromWire(error).message)).toEqual(failed.map((_, i) => `no ${i}`));
+    expect(errorFromWire(came.at(-1)?.error)).toMatchObject({ bytes });
+    const without = carry(message, 'text', 1_000_000).failed ?? [];
+    expect(without).toHaveLength(100);
+    for (const { error } of without) {
+      expect(String(error)).toMatch(/its 10\d{5} bytes are too many for the channel, and there is no room/);
+    }
+  });
+
+  it('have no more bytes as text than fit in one, and say how many those were that do not', () => {
+    const { jobs } = carry(jobsOf([Buffer.alloc(300_000)]), 'text', 200_000);
+    expect(() => decodeColumn(jobs)).toThrow(/: its 3000\d\d bytes are too many for the channel/);
   });
 });
