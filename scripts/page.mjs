@@ -7,6 +7,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { build } from 'esbuild';
+import { minify } from 'terser';
 
 const { resolve } = createRequire(import.meta.url);
 
@@ -16,7 +17,7 @@ export async function buildPage(root, folder) {
   const [template, licence, script, style] = await Promise.all([
     readFile(join(source, 'page.html'), 'utf8'),
     readFile(resolve('uplot/package.json').replace('package.json', 'LICENSE'), 'utf8'),
-    bundle({ entryPoints: [join(source, 'main.ts')], format: 'iife' }),
+    bundle({ entryPoints: [join(source, 'main.ts')], format: 'iife' }).then(smaller),
     bundle({
       stdin: {
         contents: "@import 'uplot/dist/uPlot.min.css'; @import './style.css';",
@@ -54,6 +55,11 @@ async function bundle(options) {
     ...options,
   });
   return outputFiles[0].text.trim();
+}
+
+async function smaller(script) {
+  const { code = '' } = await minify(script, { compress: { passes: 2, ecma: 2020 } });
+  return code;
 }
 
 function digest(text) {

@@ -1,7 +1,6 @@
 import type { Stats } from 'node:fs';
 import { constants } from 'node:fs';
 import { dirname } from 'node:path';
-import { systemClock } from '../clock.js';
 import { JournalError } from '../errors.js';
 import type { JournalIo } from './io.js';
 import { codeOf, ioError } from './io.js';
@@ -34,7 +33,7 @@ export class JournalFile {
   #timer: NodeJS.Timeout | undefined;
   /** What an fsync in the background failed with, for the next call to report. */
   #failure: Error | undefined;
-  /** When the file was last seen where it belongs, by the monotonic clock. */
+  /** When the file was last seen where it belongs, in the milliseconds of `performance.now`. */
   #seenAt = Number.NEGATIVE_INFINITY;
 
   /**
@@ -130,7 +129,7 @@ export class JournalFile {
 
   /** Now and then, since it costs a call. */
   #look(): void {
-    const now = systemClock.now();
+    const now = performance.now();
     if (now - this.#seenAt < LOOK_MS) return;
     if (this.#sizeAtPath() < this.#end) {
       throw new JournalError(

@@ -11,7 +11,6 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { systemClock } from '../../src/clock.js';
 import type { JournalIo } from '../../src/journal/io.js';
 import { nodeIo } from '../../src/journal/io.js';
 import { completed, run, useJournals } from '../helpers/journal.js';
@@ -168,7 +167,7 @@ describe('a journal that is taken away during the run', () => {
 
   test.each(WAYS)('is missed within a second when it was %s, and nothing more is written', (_, take) => {
     let now = 0;
-    vi.spyOn(systemClock, 'now').mockImplementation(() => now);
+    vi.spyOn(performance, 'now').mockImplementation(() => now);
     const journal = journals.open();
     run(journal, 0, 'a', 'A');
     take(journals.path());
@@ -187,7 +186,7 @@ describe('a journal that is taken away during the run', () => {
 
   test('and put back is written again', () => {
     let now = 0;
-    vi.spyOn(systemClock, 'now').mockImplementation(() => now);
+    vi.spyOn(performance, 'now').mockImplementation(() => now);
     const journal = journals.open();
     run(journal, 0, 'a', 'A');
     renameSync(journals.path(), `${journals.path()}.1`);
