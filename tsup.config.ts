@@ -1,24 +1,12 @@
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import { defineConfig, type Options } from 'tsup';
 import { version } from './package.json';
 import { licences } from './scripts/licences.js';
 
-// `module.exports` becomes the class, with every other export of src/index.ts on it, so that
-// `require('threadfactory')` is the class itself. Names of classes are public, but shortened in the bundle.
-// Appended after the bundle, whose exports are getters by then.
-const CLASS_IS_THE_MODULE = `
-{
-  const { shared, ...names } = module.exports;
-  for (const name in names) Object.defineProperty(names[name], 'name', { value: name, configurable: true });
-  module.exports = Object.assign(names.ThreadFactory, names, { default: names.ThreadFactory });
-  Object.defineProperty(module.exports, Symbol.for('threadfactory.shared'), { value: shared });
-}
-`;
-
-// A user's code may replace or delete globals (fake timers, a mocked Date, a polyfill): ours are taken when we load.
-// The directive has to come first to be one.
-const OWN_GLOBALS = `"use strict";const {${[
+// A user's code may replace or delete globals (fake timers, a mocked Date, a polyfill): ours are taken when the first of our
+// files loads, and the others take them from there. The directive has to come first to be one.
+const GLOBALS = [
   ...[
     'AbortController',
     'AggregateError',
@@ -43,7 +31,21 @@ const OWN_GLOBALS = `"use strict";const {${[
   ],
   ...['ReferenceError', 'Reflect', 'RegExp', 'Set', 'SharedArrayBuffer', 'String', 'Symbol', 'SyntaxError'],
   ...['TypeError', 'Uint8Array', 'URIError', 'URL', 'WeakMap', 'WeakSet', 'process'],
-]}}=globalThis;`;
+].join();
+const OWN_GLOBALS = `"use strict";const {${GLOBALS}}=globalThis;`;
+const SHARED_GLOBALS = `"use strict";const {${GLOBALS}}=require('./index.cjs')[globalThis.Symbol.for('threadfactory.shared')].globals;`;
+
+// `module.exports` becomes the class, with every other export of src/index.ts on it, so that
+// `require('threadfactory')` is the class itself. Names of classes are public, but shortened in the bundle.
+// Appended after the bundle, whose exports are getters by then.
+const CLASS_IS_THE_MODULE = `
+{
+  const { shared, ...names } = module.exports;
+  for (const name in names) Object.defineProperty(names[name], 'name', { value: name, configurable: true });
+  module.exports = Object.assign(names.ThreadFactory, names, { default: names.ThreadFactory });
+  Object.defineProperty(module.exports, Symbol.for('threadfactory.shared'), { value: { ...shared, globals: { ${GLOBALS} } } });
+}
+`;
 
 /** One built file. */
 const entry = (name: string, source: string, more: Options = {}): Options => ({
@@ -66,54 +68,83 @@ const entry = (name: string, source: string, more: Options = {}): Options => ({
   terserOptions: {
     compress: { passes: 2, ecma: 2020 },
     toplevel: true,
-    format: { max_line_len: 1000 },
+    // Text of one byte a character is compiled faster.
+    format: { max_line_len: 1000, ascii_only: true },
   },
   sourcemap: false,
   ...more,
 });
 
 /** What `import()` loads when it is asked for is no part of the bundle, but a built file beside it. */
-const CHUNKS = ['journal', 'progress', 'report'];
+const CHUNKS = ['journal', 'manager', 'progress', 'report'];
 const takeChunks: NonNullable<Options['esbuildPlugins']>[number] = {
   name: 'take-chunks',
   setup(build) {
     build.onResolve({ filter: /^\.\.?\/[\w-]+\.js$/ }, ({ path, kind }) => {
       const name = basename(path, '.js');
       if (kind !== 'dynamic-import' || !CHUNKS.includes(name)) return undefined;
-      return { path: `./${name}.cjs`, external: true };
+      return { path: name, namespace: 'chunk' };
     });
+    // By `require`: Node's loader for `import()` takes longer than most of them.
+    build.onResolve({ filter: /.*/, namespace: 'chunk' }, ({ path }) => ({ path, external: true }));
+    build.onLoad({ filter: /.*/, namespace: 'chunk' }, ({ path }) => ({
+      contents: `module.exports = require('./${path}.cjs');`,
+    }));
     build.onResolve({ filter: /\/engines\/index\.js$/ }, ({ kind }) =>
-      kind === 'dynamic-import' ? { path: './bullmq.cjs', external: true } : undefined,
+      kind === 'dynamic-import' ? { path: 'bullmq', namespace: 'chunk' } : undefined,
     );
   },
 };
 
-/** In the other entries, what `index.cjs` has is taken from there: see scripts/entry.ts. */
-/** Modules directly under src but the chunks, and the manager's. */
-const IN_INDEX = new RegExp(`^(?!(${CHUNKS.join('|')})$)(manager/)?[\\w-]+$`);
-const takeShared: NonNullable<Options['esbuildPlugins']>[number] = {
+/** The modules under src that a built file has for the others: see scripts/entry.ts and scripts/manager.ts. */
+const held = (entry: string): ReadonlySet<string> =>
+  new Set(
+    [...readFileSync(entry, 'utf8').matchAll(/from '\.\.\/src\/(.*)\.js'/g)].map(([, path = '']) => path),
+  );
+const HELD = { index: held('scripts/entry.ts'), manager: held('scripts/manager.ts') };
+
+/** The names of the values that a module under src exports. */
+function exportsOf(module: string): string[] {
+  const source = readFileSync(`src/${module}.ts`, 'utf8');
+  const declared = source.matchAll(/^export (?:abstract |async )?(?:class|const|function\*?|let) (\w+)/gm);
+  const passedOn = source.matchAll(/^export \{ ([^}]*) \}/gm);
+  return [
+    ...[...declared].map(([, name = '']) => name),
+    ...[...passedOn].flatMap(([, names = '']) => names.split(', ')),
+  ];
+}
+
+/** Modules directly under src but the chunks, and the manager's: no other built file has them. */
+const HELD_ONLY = new RegExp(`^(?!(${CHUNKS.join('|')})$)(manager/)?[\\w-]+$`);
+
+/** In the other files, what one of those two has is taken from there. */
+const takeShared = (entry?: 'manager'): NonNullable<Options['esbuildPlugins']>[number] => ({
   name: 'take-shared',
   setup(build) {
-    build.onResolve({ filter: /^\.\.?\/.*\.js$/ }, async ({ path, resolveDir, kind }) => {
+    build.onResolve({ filter: /^\.\.?\/.*\.js$/ }, ({ path, resolveDir, kind }) => {
       const module = relative('src', join(resolveDir, path)).slice(0, -'.js'.length);
-      if (kind === 'entry-point' || !IN_INDEX.test(module)) return undefined;
-      return { path: module, namespace: 'shared' };
+      if (kind === 'entry-point') return undefined;
+      if (HELD.index.has(module)) return { path: module, namespace: 'shared', pluginData: 'index' };
+      if (entry === 'manager') return undefined;
+      if (HELD.manager.has(module)) return { path: module, namespace: 'shared', pluginData: 'manager' };
+      if (!HELD_ONLY.test(module)) return undefined;
+      const text = `An entry needs src/${module}.ts: share it in scripts/entry.ts or scripts/manager.ts`;
+      return { errors: [{ text }] };
     });
-    build.onResolve({ filter: /^\.\/index\.cjs$/, namespace: 'shared' }, ({ path }) => ({
+    build.onResolve({ filter: /^\.\/\w+\.cjs$/, namespace: 'shared' }, ({ path }) => ({
       path,
       external: true,
     }));
-    build.onLoad({ filter: /.*/, namespace: 'shared' }, async ({ path }) => {
-      const entry = await readFile('scripts/entry.ts', 'utf8');
-      if (!entry.includes(`'../src/${path}.js'`)) {
-        return { errors: [{ text: `An entry needs src/${path}.ts: share it in scripts/entry.ts` }] };
-      }
-      return {
-        contents: `module.exports = require('./index.cjs')[Symbol.for('threadfactory.shared')]['${path}'];`,
-      };
+    build.onLoad({ filter: /.*/, namespace: 'shared' }, ({ path, pluginData }) => {
+      const holder =
+        pluginData === 'index'
+          ? "require('./index.cjs')[Symbol.for('threadfactory.shared')]"
+          : "require('./manager.cjs').shared";
+      // By name: each becomes a constant of the bundle, where a namespace would be asked through two getters.
+      return { contents: `export const { ${exportsOf(path).join()} } = ${holder}['${path}'];` };
     });
   },
-};
+});
 
 export default defineConfig([
   entry('index', 'scripts/entry.ts', {
@@ -122,14 +153,20 @@ export default defineConfig([
     footer: { js: CLASS_IS_THE_MODULE },
     esbuildPlugins: [takeChunks],
   }),
-  ...CHUNKS.map((name) => entry(name, `src/${name}.ts`, { esbuildPlugins: [takeShared, licences] })),
+  entry('manager', 'scripts/manager.ts', {
+    banner: { js: SHARED_GLOBALS },
+    esbuildPlugins: [takeShared('manager')],
+  }),
+  ...CHUNKS.filter((name) => name !== 'manager').map((name) =>
+    entry(name, `src/${name}.ts`, { esbuildPlugins: [takeShared(), licences] }),
+  ),
   entry('bootstrap', 'src/child/bootstrap.ts', {
     banner: { js: OWN_GLOBALS },
-    esbuildPlugins: [takeShared],
+    esbuildPlugins: [takeShared()],
   }),
   entry('bullmq', 'src/engines/index.ts', {
     dts: { entry: { bullmq: 'src/engines/index.ts' } },
-    esbuildPlugins: [takeShared],
+    esbuildPlugins: [takeShared()],
   }),
-  entry('cli', 'src/cli.ts', { esbuildPlugins: [takeChunks, takeShared, licences] }),
+  entry('cli', 'src/cli.ts', { esbuildPlugins: [takeChunks, takeShared(), licences] }),
 ]);

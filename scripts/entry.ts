@@ -3,23 +3,16 @@
  * job's `instanceof SerializationError` is about the class that the worker's side throws, and no code is shipped twice.
  */
 import * as callSite from '../src/call-site.js';
+import * as runner from '../src/child/runner.js';
 import * as clock from '../src/clock.js';
 import * as codec from '../src/codec.js';
 import * as cpuQuota from '../src/cpu-quota.js';
+import * as describe from '../src/describe.js';
 import * as errorWire from '../src/error-wire.js';
 import * as errors from '../src/errors.js';
 import * as factory from '../src/factory.js';
 import * as flags from '../src/flags.js';
-import * as histogram from '../src/histogram.js';
 import * as inside from '../src/inside.js';
-import * as fork from '../src/manager/fork.js';
-import * as pdeathsig from '../src/manager/pdeathsig.js';
-import * as pool from '../src/manager/pool.js';
-import * as queue from '../src/manager/queue.js';
-import * as retry from '../src/manager/retry.js';
-import * as scheduler from '../src/manager/scheduler.js';
-import * as tally from '../src/manager/tally.js';
-import * as window from '../src/manager/window.js';
 import * as moduleRef from '../src/module-ref.js';
 import * as nearest from '../src/nearest.js';
 import * as optionChecks from '../src/option-checks.js';
@@ -38,11 +31,12 @@ export * from '../src/index.js';
 
 /** Modules by their path under src. */
 export const shared = {
+  'child/runner': runner,
   clock,
   codec,
   errors,
   factory,
-  histogram,
+  describe,
   inside,
   options,
   protocol,
@@ -60,13 +54,5 @@ export const shared = {
   'peak-rss': peakRss,
   'plain-copy': plainCopy,
   'option-checks': optionChecks,
-  'manager/fork': fork,
-  'manager/pdeathsig': pdeathsig,
-  'manager/pool': pool,
-  'manager/queue': queue,
-  'manager/retry': retry,
-  'manager/scheduler': scheduler,
-  'manager/tally': tally,
-  'manager/window': window,
   'module-ref': moduleRef,
 };

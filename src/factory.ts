@@ -7,15 +7,13 @@ import { SpecError, ThreadFactoryError } from './errors.js';
 import type { Completed, ThreadFactoryEvents } from './events.js';
 import { isInside } from './inside.js';
 import { iterate } from './iteration.js';
-import { localEngine } from './local.js';
 import type { ResolvedOptions, ThreadFactoryOptions } from './options.js';
 import { resolveOptions } from './options.js';
 import { BOOTSTRAP, SELF } from './paths.js';
 import type { FactoryRef, ModuleRef } from './protocol.js';
 import type { Commanded } from './registry.js';
 import { commandSide, isWorker, nextOrdinal, workerSide } from './registry.js';
-import { jobsFailed, Run } from './run.js';
-import { handleSignals } from './signals.js';
+import type { Run } from './run.js';
 import type { CheckedSpec, Summary, ThreadFactorySpec, WorkerNamedSpec } from './spec.js';
 import { checkSpec, NO_SPEC, specOfModule } from './spec.js';
 import { tell, tellCompleted } from './tell.js';
@@ -189,7 +187,7 @@ export class ThreadFactory<
     const commanded = this.#commanded;
     const emit = (name: keyof ThreadFactoryEvents, ...args: readonly unknown[]) => tell(this, name, ...args);
     // Never synchronously: whoever calls start() may attach listeners after it.
-    await undefined;
+    const { handleSignals, jobsFailed, localEngine, Run } = await import('./manager.js');
     const loaded = await this.#loadSpec();
     const { manager, ...functions } = loaded.spec;
     const { journal, key, fsync, keepResults } = options;

@@ -122,7 +122,7 @@ const ROOMS: readonly Room[] = [
     name: 'composition',
     files: [
       ...['factory', 'events', 'tell', 'run', 'local', 'engine', 'inline', 'iteration', 'listeners'],
-      ...['signals', 'snapshot'],
+      ...['signals', 'snapshot', 'manager'],
     ],
     may: [
       'node:*',

@@ -36,7 +36,7 @@ const skew = {
   jobs: 'skewed',
   perWorkers: true,
   counts: { others: 1000 },
-  contenders: [...pools, 'serial'],
+  contenders: [...pools, 'serial', 'dealt'],
 };
 const payload = { group: 'payload', work: 'echo', jobs: 'payload' };
 
@@ -93,7 +93,7 @@ export const workloads = [
     title: 'Jobs of 1 ms of CPU',
     ms: 1,
     counts: { others: 4_000 },
-    contenders: [...pools, 'serial', 'ceiling'],
+    contenders: [...pools, 'serial', 'ceiling', 'dealt'],
   },
   {
     ...cpu,
@@ -101,7 +101,7 @@ export const workloads = [
     title: 'Jobs of 20 ms of CPU',
     ms: 20,
     counts: { others: 200 },
-    contenders: [...pools, 'serial', 'ceiling'],
+    contenders: [...pools, 'serial', 'ceiling', 'dealt'],
   },
   ...[
     ['lognormal', 'shuffled', 'Log-normal (sigma 1.5), shuffled'],

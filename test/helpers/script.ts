@@ -21,6 +21,9 @@ export interface Ran {
 export const HEAD =
   "const ThreadFactory = require('threadfactory');\nconst say = (x) => console.log(JSON.stringify(x));\n";
 
+/** Defines `hang()` in a script: it holds the event loop as an endless loop does, and takes no core from the tests beside it. */
+export const HANG = 'const hang = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);\n';
+
 const folders: string[] = [];
 const running = new Set<ChildProcess>();
 

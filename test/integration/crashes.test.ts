@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { fact, oneManager } from '../helpers/one-manager.js';
-import { removeProjects } from '../helpers/script.js';
+import { HANG, removeProjects } from '../helpers/script.js';
 
 afterAll(removeProjects);
 
@@ -116,13 +116,14 @@ describe('a job that ends its worker', () => {
   fact(
     manager,
     'after the last job fails the run only where workerFinish was still to run',
-    `const dies = (n) => { process.once('exit', () => process.kill(process.pid, 'SIGKILL')); return n; };
+    `${HANG}
+    const dies = (n) => { process.once('exit', () => process.kill(process.pid, 'SIGKILL')); return n; };
     const make = (worker, workerFinish) => new ThreadFactory({ manager: () => [1], worker, workerFinish }, { shutdownTimeout: 200 });
     const all = [
       make(dies),
       make(dies, () => {}),
       make((n) => n, () => { throw new RangeError('no flush'); }),
-      make((n) => n, () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)),
+      make((n) => n, hang),
     ];
     const told = ({ code, signal, message }) => ({ code, signal, where: message.includes('workerFinish'), flush: message === 'no flush' });
     return async () => {

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -69,7 +69,7 @@ describe('the examples', () => {
   it.skipIf(!hasRedis)(
     `cluster: two machines find the same, one of them killed (${WITHOUT_REDIS} else)`,
     async () => {
-      const ran = await example('cluster/run.cjs', { FILES: '5', ROWS: '1000' });
+      const ran = await example('cluster/run.cjs', { FILES: '4', ROWS: '300' });
       expect(ran.code).toBe(0);
       expect(ran.stdout).toMatch(/^Right: (\d+) were generated, \1 were found/m);
       expect(ran.stdout).toContain('beta was killed');
@@ -77,7 +77,7 @@ describe('the examples', () => {
   );
 
   it('run.cjs: one process and all workers find the same, and the speed-up is told', async () => {
-    const ran = await example('run.cjs', { FILES: '4', ROWS: '1000' });
+    const ran = await example('run.cjs', { FILES: '3', ROWS: '300' });
     expect(ran.stderr).toBe('');
     expect(ran.code).toBe(0);
     const rights = ran.stdout.match(/^Right: (\d+) were generated, \1 are in the output$/gm) ?? [];
@@ -130,24 +130,22 @@ describe('the examples', () => {
   });
 
   it('thumbnails: every image becomes a thumbnail, and a file that is none fails alone', async () => {
-    const ran = await example('thumbnails/index.cjs', { IMAGES: '3' });
+    const ran = await example('thumbnails/index.cjs', { IMAGES: '1' });
     expect(ran.stderr).toBe('');
     expect(ran.code).toBe(0);
-    expect(ran.stdout).toMatch(/^3 photographs drawn/m);
-    expect(ran.stdout.match(/, 320 × 213, \d+ bytes$/gm)).toHaveLength(3);
-    expect(ran.stdout).toMatch(/^3 thumbnails in .+, 0 failed/m);
+    expect(ran.stdout).toMatch(/^1 photographs drawn/m);
+    expect(ran.stdout.match(/, 320 × 213, \d+ bytes$/gm)).toHaveLength(1);
+    expect(ran.stdout).toMatch(/^1 thumbnails in .+, 0 failed/m);
 
     const drawn = join(temporary, 'thumbnails/index.cjs/drawn');
+    await copyFile(join(drawn, '0000.jpg'), join(drawn, '0001.jpg'));
     await writeFile(join(drawn, 'broken.png'), 'no image');
     const again = await example('thumbnails/index.cjs', { OUT: join(temporary, 'again') }, drawn);
     expect(again.code).toBe(1);
     expect(again.stderr).toMatch(/^broken\.png: .+\n$/);
-    expect(again.stdout).toMatch(/^3 thumbnails in .+, 1 failed/m);
-    expect((await readdir(join(temporary, 'again/thumbnails'))).sort()).toEqual([
-      '0000.webp',
-      '0001.webp',
-      '0002.webp',
-    ]);
+    expect(again.stdout).toMatch(/^2 thumbnails in .+, 1 failed/m);
+    const made = await readdir(join(temporary, 'again/thumbnails'));
+    expect(made.sort()).toEqual(['0000.webp', '0001.webp']);
   });
 
   it('resume: a run that was killed goes on, with every file in the end and the recorded ones not run again', async () => {

@@ -2,7 +2,7 @@ import { execFile, spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
-import { project, removeProjects, runIn, script } from '../helpers/script.js';
+import { HANG, project, removeProjects, runIn, script } from '../helpers/script.js';
 
 afterAll(removeProjects);
 
@@ -16,13 +16,14 @@ describe('a journal of a run with faults', () => {
   it('tells of crashes, retries and failures, and the next run tries those jobs again and no others', async () => {
     const folder = await project({
       'main.cjs': `${HEAD}
+        ${HANG}
         const sick = process.env.SICK === '1';
         const f = new ThreadFactory({
           manager: () => ['fine', 'dies', 'hangs', 'throws', 'fine too'],
           workerProcess: (job) => {
             fs.appendFileSync('ran.log', job + '\\n');
             if (sick && job === 'dies') process.kill(process.pid, 'SIGKILL');
-            if (sick && job === 'hangs') for (;;);
+            if (sick && job === 'hangs') hang();
             if (sick && job === 'throws') throw new RangeError('thrown');
             return job + ' done';
           },

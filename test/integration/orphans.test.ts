@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { allGone, HEAD, lives, project, removeProjects, runIn, script } from '../helpers/script.js';
+import { allGone, HANG, HEAD, lives, project, removeProjects, runIn, script } from '../helpers/script.js';
 
 afterAll(removeProjects);
 
@@ -13,13 +13,13 @@ describe.each([
   it('workers are gone within two seconds, idle, awaiting, in a loop or in execSync, with what they started', async () => {
     for (const path of [process.env['PATH'] ?? '', '/nowhere']) {
       const folder = await project({
-        'main.cjs': `${HEAD}
+        'main.cjs': `${HEAD}${HANG}
           const { existsSync, readFileSync } = require('node:fs');
           const states = {
             // Not before each of the others has its worker.
             idle: () => new Promise((resolve) => { const timer = setInterval(() => { if (existsSync('started')) resolve(clearInterval(timer)); }, 10); }),
             awaiting: () => new Promise(() => {}),
-            loop: () => { for (;;); },
+            loop: hang,
             execSync: () => require('node:child_process').execSync('echo $$ > started; exec /bin/sleep 600'),
           };
           const f = new ThreadFactory({
@@ -70,9 +70,9 @@ describe('no worker outlives its manager', () => {
   it('after a SIGKILL, though a program in between runs Node in a process of its own', async () => {
     const folder = await project({
       wrapper: `#!/bin/sh\n"${process.execPath}" "$@"\n`,
-      'main.cjs': `${HEAD}
+      'main.cjs': `${HEAD}${HANG}
         require('node:fs').chmodSync('wrapper', 0o755);
-        const f = new ThreadFactory({ manager: () => [1], worker: (_, { progress }) => { progress(process.pid); for (;;); } }, { execPath: './wrapper' });
+        const f = new ThreadFactory({ manager: () => [1], worker: (_, { progress }) => { progress(process.pid); hang(); } }, { execPath: './wrapper' });
         f.on('progress', ({ data }) => { say([data]); process.kill(process.pid, 'SIGKILL'); });
         f.start();`,
     });
@@ -84,8 +84,8 @@ describe('no worker outlives its manager', () => {
   it('after a SIGKILL at the moment a worker begins to load, with or without setpriv', async () => {
     for (const path of [process.env['PATH'] ?? '', '/nowhere']) {
       const folder = await project({
-        'main.cjs': `${HEAD}
-          if (ThreadFactory.isWorker) { require('node:fs').writeSync(1, '[' + process.pid + ']\\n'); for (;;); }
+        'main.cjs': `${HEAD}${HANG}
+          if (ThreadFactory.isWorker) { require('node:fs').writeSync(1, '[' + process.pid + ']\\n'); hang(); }
           new ThreadFactory({ manager: () => [1], worker: (n) => n }).start();`,
       });
       let killed = false;
@@ -148,7 +148,7 @@ describe('subprocesses of a worker', () => {
   );
 
   it('go with a worker that was killed, was aborted or left a job undone, however it ended', async () => {
-    const ran = await script(`${HEAD}
+    const ran = await script(`${HEAD}${HANG}
       // As servers do. Then it is no signal that the worker ends by.
       process.on('SIGTERM', () => process.exit(0));
       const start = (progress) => new Promise((resolve) => {
@@ -156,7 +156,7 @@ describe('subprocesses of a worker', () => {
         child.stdout.once('data', () => resolve(progress(child.pid)));
       });
       const deeds = {
-        loops: () => { for (;;); },
+        loops: hang,
         waits: () => new Promise(() => {}),
         exits: () => setTimeout(() => process.exit(0), 20),
         isTold: ({ signal }) => new Promise((resolve) => signal.addEventListener('abort', resolve)),

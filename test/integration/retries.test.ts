@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest';
-import { HEAD, removeProjects, script } from '../helpers/script.js';
+import { HANG, HEAD, removeProjects, script } from '../helpers/script.js';
 
 afterAll(removeProjects);
 
@@ -49,6 +49,7 @@ describe('retries, bail and abort', () => {
   it('rejects with the reason of the signal whenever it is aborted, tells no error, and no worker is left', async () => {
     const ran = await script(`${HEAD}
       const { existsSync, writeFileSync } = require('node:fs');
+      ${HANG}
       const never = () => new Promise(() => {});
       const abort = (name) => controllers[name].abort(reasons[name]);
       const make = (name, spec) => {
@@ -61,7 +62,7 @@ describe('retries, bail and abort', () => {
         before: make('before'),
         manager: make('manager', { manager: () => { setTimeout(abort, 0, 'manager'); return never(); } }),
         startup: make('startup', { workerStartup: () => { writeFileSync('up', ''); return never(); } }),
-        loop: make('loop', { worker: (_, { progress }) => { progress(1); for (;;); } }),
+        loop: make('loop', { worker: (_, { progress }) => { progress(1); hang(); } }),
         // As fetch does with its signal.
         told: make('told', { worker: (_, { progress, signal }) => new Promise((_, reject) => { progress(1); signal.addEventListener('abort', () => reject(new Error('told'))); }) }),
         managerFinish: make('managerFinish', { managerFinish: () => { setTimeout(abort, 0, 'managerFinish'); return never(); } }),

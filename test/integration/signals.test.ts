@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest';
-import { allGone, HEAD, project, removeProjects, runIn } from '../helpers/script.js';
+import { allGone, HANG, HEAD, project, removeProjects, runIn } from '../helpers/script.js';
 
 afterAll(removeProjects);
 
@@ -43,7 +43,8 @@ describe('handleSignals', () => {
     let sent = 0;
     const folder = await project({
       'main.cjs': `${HEAD}
-        const f = new ThreadFactory({ manager: () => [1], worker: (_, { progress }) => { progress(1); for (;;); } }, { handleSignals: true });
+        ${HANG}
+        const f = new ThreadFactory({ manager: () => [1], worker: (_, { progress }) => { progress(1); hang(); } }, { handleSignals: true });
         if (!ThreadFactory.isWorker) process.on('SIGINT', () => say({ mine: true }));
         f.on('ready', ({ pid }) => say({ pid })).on('progress', () => say({ go: true }));
         f.start().then(() => say({ never: true }));`,

@@ -1,10 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
-import { HEAD, project, removeProjects, runIn, script } from '../helpers/script.js';
+import { HANG, HEAD, project, removeProjects, runIn, script } from '../helpers/script.js';
 
 afterAll(removeProjects);
-
-/** Holds the event loop as an endless loop does, and takes no core from the tests beside it. */
-const HANG = 'const hang = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);';
 
 describe('workers that can not start', () => {
   it('fail the run after a few tries, with the stack of what went wrong', async () => {

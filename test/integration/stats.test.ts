@@ -10,11 +10,16 @@ describe('what a run cost', () => {
   it('is in its summary: times, workers, retries, crashes, memory', async () => {
     const ran = await script(`${HEAD}
       const f = new ThreadFactory({
-        manager: () => [20, 20, 20, 20, 'retry', 'crash'],
+        manager: () => ['one', 'other', 20, 20, 'retry', 'crash'],
         worker: (job, { attempt }) => {
+          // Each of the two workers has one of them.
+          const fs = require('node:fs');
+          if (job === 'one' || job === 'other') fs.writeFileSync(job, '');
+          while (job === 'one' && !fs.existsSync('other'));
+          while (job === 'other' && !fs.existsSync('one'));
           if (job === 'retry' && attempt === 1) throw new Error('again');
           if (job === 'crash' && attempt === 1) process.exit(1);
-          const until = performance.now() + (job > 0 ? job : 0);
+          const until = performance.now() + (job === 'retry' || job === 'crash' ? 0 : 20);
           while (performance.now() < until);
         },
       }, { workers: 2, retries: 1, batchSize: 1 });

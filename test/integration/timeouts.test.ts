@@ -1,26 +1,23 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { fact, oneManager } from '../helpers/one-manager.js';
-import { removeProjects } from '../helpers/script.js';
+import { HANG, removeProjects } from '../helpers/script.js';
 
 afterAll(removeProjects);
 
 const manager = oneManager();
-
-// Where what hangs need not be busy it waits in `block()`: as deaf as a loop, and no burden for the machine.
-const BLOCK = 'const block = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);';
 
 describe('timeout', () => {
   const names = ['loop', 'wait', 'stopped', 'execSync', 'deaf'];
   fact(
     manager,
     'ends whatever hangs by killing its worker, deaf to SIGTERM or not; its neighbours complete uncharged',
-    `${BLOCK}
+    `${HANG}
     const deeds = {
       loop() { for (;;); },
-      wait() { block(); },
+      wait() { hang(); },
       stopped() { process.kill(process.pid, 'SIGSTOP'); },
       execSync() { require('node:child_process').execSync('exec /bin/sleep 600'); },
-      deaf() { process.on('SIGTERM', () => {}); block(); },
+      deaf() { process.on('SIGTERM', () => {}); hang(); },
     };
     const names = ${JSON.stringify(names)};
     const f = new ThreadFactory({
@@ -60,10 +57,10 @@ describe('timeout', () => {
   fact(
     manager,
     'charges none of the jobs that a neighbour which blocks its process kept from ending',
-    `${BLOCK}
+    `${HANG}
     const f = new ThreadFactory({
       manager: () => [0, 1, 2, 3],
-      worker: async (n) => { await new Promise((r) => setTimeout(r, 10 + n)); if (n === 3) block(); await new Promise((r) => setTimeout(r, 50)); return n; },
+      worker: async (n) => { await new Promise((r) => setTimeout(r, 10 + n)); if (n === 3) hang(); await new Promise((r) => setTimeout(r, 50)); return n; },
     }, { timeout: 300, workers: 1, concurrency: 4 });
     f.on('error', (e, x) => say({ code: e.code, index: x.index, attempts: x.attempts }));
     return () => f.start().then((s) => say(s.results));`,
@@ -73,10 +70,10 @@ describe('timeout', () => {
   fact(
     manager,
     'ends a worker that an earlier job left blocked before it could begin the next',
-    `${BLOCK}
+    `${HANG}
     const f = new ThreadFactory({
       manager: () => [0, 1, 2],
-      worker: (n, { attempt }) => { if (n === 0) setImmediate(block); return n; },
+      worker: (n, { attempt }) => { if (n === 0) setImmediate(hang); return n; },
     }, { timeout: 100, startupTimeout: 3000, workers: 1, batchSize: 1 });
     f.on('exit', ({ reason }) => say({ reason }));
     return () => f.start().then((s) => say(s.results));`,
