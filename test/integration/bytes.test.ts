@@ -34,7 +34,7 @@ it.each([
     wrapper: `#!/bin/sh\n${does}\nexec "${process.execPath}" "$@"\n`,
     'app.db': 'data',
     'app.log': 'log',
-    'main.cjs': `require('node:fs').chmodSync('wrapper', 0o755);${PROGRAM("{ execPath: './wrapper', workers: 2 }")}`,
+    'main.cjs': `require('node:fs').chmodSync('wrapper', 0o755);${PROGRAM("{ execPath: './wrapper', workers: 1 }")}`,
   });
   expect((await runIn(folder, 'main.cjs')).said).toEqual(SAID);
   expect(await readFile(join(folder, 'app.db'), 'utf8')).toBe('data');
@@ -51,7 +51,7 @@ it('bytes arrive where no file can be opened for them', async () => {
         if (path === '/dev/shm' || flags === 'wx+') throw Object.assign(new Error('EROFS'), { code: 'EROFS' });
         return openSync(path, flags, ...rest);
       };`,
-    'main.cjs': `require('./no-files.cjs');${PROGRAM('{ workers: 2 }')}`,
+    'main.cjs': `require('./no-files.cjs');${PROGRAM('{ workers: 1 }')}`,
   });
   const ran = await runIn(folder, 'main.cjs', { env: { TMPDIR: join(folder, 'missing') } });
   expect(ran.said).toEqual(SAID);
@@ -63,7 +63,7 @@ it('bytes arrive though the file is full', async () => {
     'full.cjs': `
       const fs = require('node:fs');
       fs.writevSync = () => { throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' }); };`,
-    'main.cjs': `require('./full.cjs');${PROGRAM('{ workers: 2 }')}`,
+    'main.cjs': `require('./full.cjs');${PROGRAM('{ workers: 1 }')}`,
   });
   expect((await runIn(folder, 'main.cjs')).said).toEqual(SAID);
 });
@@ -73,16 +73,16 @@ it('several large results of one report arrive in as many messages as they need'
     'main.cjs': `${HEAD}
       const MB = 1024 * 1024;
       const f = new ThreadFactory(
-        { manager: () => [1, 2, 3], worker: async (n) => Buffer.alloc(50 * MB, n) },
+        { manager: () => [1, 2, 3], worker: async (n) => Buffer.alloc(25 * MB, n) },
         { workers: 1, concurrency: 3, batchSize: 3 },
       );
       f.start().then(({ results }) => say(results.map((one) => [one.length / MB, one[0], one.at(-1)])));`,
   });
   expect((await runIn(folder, 'main.cjs')).said).toEqual([
     [
-      [50, 1, 1],
-      [50, 2, 2],
-      [50, 3, 3],
+      [25, 1, 1],
+      [25, 2, 2],
+      [25, 3, 3],
     ],
   ]);
 });
