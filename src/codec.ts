@@ -232,7 +232,7 @@ class NoRoom extends Error {
   }
 }
 
-/** Why something could not be read, for after `it can not be sent: `. @param cause what reading it threw */
+/** Why something could not be read, in words that follow its name. @param cause what reading it threw */
 export function whyUnreadable(cause: unknown): string {
   if (cause instanceof NoRoom) return cause.message;
   return cause instanceof RangeError

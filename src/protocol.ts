@@ -56,10 +56,10 @@ export interface InitMessage {
   /** The machine's name, where there are several. */
   readonly machine?: string;
   /**
-   * The identities of the shared files through which bytes come and go, whose descriptors follow that of the channel;
+   * The identities of the shared files through which bytes come and go, in this order, whose descriptors follow that of the channel;
    * absent where the channel carries bytes itself.
    */
-  readonly files?: readonly [inward: string, outward: string];
+  readonly files?: readonly (string | undefined)[];
 }
 
 /** A batch of jobs. Job `i` of it has the index `indices[i]`, or `first + i` where `indices` is absent. */

@@ -12,7 +12,7 @@ const STRIDE = 16;
 export class Stopwatch {
   /** The last reading. */
   now: number;
-  /** Milliseconds that each job of the last group took. */
+  /** Milliseconds that each job of the last group took; not 0 at first, or V8 takes it for whole and compiles twice. */
   lastMs = Number.NaN;
   /** When the group under way began: where the one before it ended. */
   private began: number;

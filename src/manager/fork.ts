@@ -226,10 +226,7 @@ class SharedFiles {
   readonly writer: SharedWriter;
   readonly reader: SharedReader;
 
-  private constructor(
-    readonly descriptors: readonly [inward: number, outward: number],
-    readonly identities: readonly [inward: string, outward: string],
-  ) {
+  private constructor(readonly descriptors: readonly [inward: number, outward: number]) {
     this.writer = new SharedWriter(descriptors[0]);
     this.reader = new SharedReader(descriptors[1]);
   }
@@ -238,13 +235,13 @@ class SharedFiles {
   static open(): SharedFiles | undefined {
     const inward = openSharedFile();
     const outward = inward === undefined ? undefined : openSharedFile();
-    const from = inward === undefined ? undefined : identityOf(inward);
-    const to = outward === undefined ? undefined : identityOf(outward);
-    if (inward !== undefined && outward !== undefined && from !== undefined && to !== undefined)
-      return new SharedFiles([inward, outward], [from, to]);
+    if (inward !== undefined && outward !== undefined) return new SharedFiles([inward, outward]);
     closeSharedFile(inward);
-    closeSharedFile(outward);
     return undefined;
+  }
+
+  get identities(): (string | undefined)[] {
+    return this.descriptors.map(identityOf);
   }
 
   close(): void {
