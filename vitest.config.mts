@@ -2,6 +2,12 @@ import { defineConfig } from 'vitest/config';
 
 const MINUTE = 60_000;
 
+// A Node parses these certificates whenever it starts, which takes it as long as all else together; and tests start
+// hundreds. Only npm gets them: test/helpers/npm.ts.
+const { NODE_EXTRA_CA_CERTS: certificates } = process.env;
+if (certificates !== undefined) process.env.TEST_NPM_EXTRA_CA_CERTS = certificates;
+delete process.env.NODE_EXTRA_CA_CERTS;
+
 /** They replace modules of Node's for what they import, which another file may have imported before. */
 const ISOLATED = ['journal-lock', 'clock', 'error-wire'].map((name) => `test/unit/${name}.test.ts`);
 

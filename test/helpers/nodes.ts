@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { access, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { npmEnvironment } from './npm.js';
 
 const run = promisify(execFile);
 const CACHE = resolve(import.meta.dirname, '../../node_modules/.cache/threadfactory-nodes');
@@ -26,7 +27,8 @@ async function install(alias: string, home: string): Promise<void> {
   const work = await mkdtemp(join(CACHE, 'installing-'));
   try {
     await writeFile(join(work, 'package.json'), '{ "private": true }\n');
-    await run('npm', ['install', '--no-audit', '--no-fund', '--no-package-lock', alias], { cwd: work });
+    const flags = ['install', '--no-audit', '--no-fund', '--no-package-lock'];
+    await run('npm', [...flags, alias], { cwd: work, env: npmEnvironment() });
     await rename(work, home);
   } catch (error) {
     if (!(await exists(home))) throw error;

@@ -4,6 +4,7 @@ import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { npmEnvironment } from '../helpers/npm.js';
 import { hasRedis, WITHOUT_REDIS } from '../helpers/redis.js';
 import { type Ran, runIn } from '../helpers/script.js';
 
@@ -15,7 +16,10 @@ let temporary = '';
 beforeAll(async () => {
   temporary = await mkdtemp(join(tmpdir(), 'threadfactory-examples-'));
   if (existsSync(join(EXAMPLES, 'node_modules/.package-lock.json'))) return;
-  const { status, stderr } = spawnSync('npm', ['--prefix', EXAMPLES, 'ci'], { encoding: 'utf8' });
+  const { status, stderr } = spawnSync('npm', ['--prefix', EXAMPLES, 'ci'], {
+    encoding: 'utf8',
+    env: npmEnvironment(),
+  });
   if (status !== 0) throw new Error(`npm ci in examples failed: ${stderr}`);
 }, 3 * MINUTE);
 
