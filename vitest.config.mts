@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const MINUTE = 60_000;
 
@@ -11,9 +12,23 @@ delete process.env.NODE_EXTRA_CA_CERTS;
 /** They replace modules of Node's for what they import, which another file may have imported before. */
 const ISOLATED = ['journal-lock', 'clock', 'error-wire'].map((name) => `test/unit/${name}.test.ts`);
 
+/** The files that take longest, most of it waiting: they begin first, and the others fill the cores meanwhile. */
+const LONGEST = ['smoke', 'cluster-faults', 'timeouts', 'examples', 'cluster-outages', 'orphans', 'report'];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification): number => {
+      const at = LONGEST.findIndex((name) => moduleId.endsWith(`/${name}.test.ts`));
+      return at < 0 ? LONGEST.length : at;
+    };
+    return (await super.sort(files)).sort((one, other) => rank(one) - rank(other));
+  }
+}
+
 // Groups run one after another: nothing competes with the tests that fork for the machine's cores.
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {
@@ -59,7 +74,7 @@ export default defineConfig({
           include: ['test/integration/**/*.test.ts'],
           pool: 'forks',
           isolate: false,
-          maxWorkers: 3,
+          maxWorkers: 4,
           testTimeout: 30_000,
           hookTimeout: 30_000,
           sequence: { groupOrder: 2 },
@@ -71,7 +86,7 @@ export default defineConfig({
           include: ['test/package/**/*.test.ts'],
           pool: 'forks',
           isolate: false,
-          maxWorkers: 3,
+          maxWorkers: 4,
           testTimeout: 3 * MINUTE,
           hookTimeout: 5 * MINUTE,
           sequence: { groupOrder: 2 },
