@@ -23,8 +23,9 @@ exports.workerProcess = async (job, context) => {
       return context.attempt;
     case 'die':
       return process.kill(process.pid, 'SIGKILL');
-    case 'spin':
-      for (;;);
+    case 'block':
+      // As an endless loop does, without a core.
+      return Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
     case 'work':
       for (const end = performance.now() + job.ms; performance.now() < end; );
       return job.ms;

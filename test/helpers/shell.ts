@@ -22,7 +22,8 @@ export async function commandProject(files: Record<string, string>): Promise<str
 }
 
 /**
- * Runs a command line in bash, which fails as the first of its pipeline that does. No terminal is near.
+ * Runs a command line in bash, which fails as the first of its pipeline that does. No terminal is near. Without
+ * `--norc` it would read a ~/.bashrc, since its standard input is a socket, as it is over a network.
  * @param options.onStderr called with what was said there so far and the shell's pid
  * @param options.open what is on standard input, which is left open; nothing and closed without
  */
@@ -32,7 +33,7 @@ export async function shell(
   options: { readonly onStderr?: (stderr: string, pid: number) => void; readonly open?: string } = {},
 ): Promise<Said> {
   const { NODE_OPTIONS: _, ...env } = process.env;
-  const child = spawn('bash', ['-c', `set -o pipefail; ${command}`], {
+  const child = spawn('bash', ['--norc', '-c', `set -o pipefail; ${command}`], {
     cwd: folder,
     env: { ...env, PATH: `${join(folder, 'node_modules', '.bin')}:${env['PATH']}` },
     stdio: ['pipe', 'pipe', 'pipe'],

@@ -19,7 +19,7 @@ describe.skipIf(!hasRedis)(`two machines (${WITHOUT_REDIS} else)`, () => {
       jobs,
       workMs: 2,
       seed: SEED,
-      everyMs: 1_500,
+      everyMs: 400,
     });
     expect(summary).toMatchObject({ failed: 0, total: jobs, wrong: -1 });
     expect((summary.completed ?? 0) + (summary.skipped ?? 0)).toBe(jobs);

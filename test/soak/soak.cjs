@@ -43,9 +43,8 @@ const OUTSIDE = 100;
 const SIGNALS = ['SIGKILL', 'SIGTERM', 'SIGABRT'];
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const forever = () => new Promise(() => {});
-const hang = () => {
-  for (;;);
-};
+/** Blocks its process as an endless loop does, and leaves the core to others. */
+const hang = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
 const failure = (n) => Object.assign(new RangeError(`job ${n}`), { code: 'E_SOAK', n });
 
 /** Each kind's deed. `random` is a whole number from 0 to 255 of the job's own. */
