@@ -9,6 +9,9 @@ const { NODE_EXTRA_CA_CERTS: certificates } = process.env;
 if (certificates !== undefined) process.env.TEST_NPM_EXTRA_CA_CERTS = certificates;
 delete process.env.NODE_EXTRA_CA_CERTS;
 
+/** Files at once that start processes: more than cores, as many of them wait. */
+const WORKERS = 4;
+
 /** They replace modules of Node's for what they import, which another file may have imported before. */
 const ISOLATED = ['journal-lock', 'clock', 'error-wire'].map((name) => `test/unit/${name}.test.ts`);
 
@@ -48,8 +51,8 @@ export default defineConfig({
           testTimeout: 60_000,
           include: ISOLATED,
           pool: 'threads',
-          maxWorkers: 2,
-          sequence: { groupOrder: 1 },
+          maxWorkers: WORKERS,
+          sequence: { groupOrder: 2 },
         },
       },
       {
@@ -74,7 +77,7 @@ export default defineConfig({
           include: ['test/integration/**/*.test.ts'],
           pool: 'forks',
           isolate: false,
-          maxWorkers: 4,
+          maxWorkers: WORKERS,
           testTimeout: 30_000,
           hookTimeout: 30_000,
           sequence: { groupOrder: 2 },
@@ -86,7 +89,7 @@ export default defineConfig({
           include: ['test/package/**/*.test.ts'],
           pool: 'forks',
           isolate: false,
-          maxWorkers: 4,
+          maxWorkers: WORKERS,
           testTimeout: 3 * MINUTE,
           hookTimeout: 5 * MINUTE,
           sequence: { groupOrder: 2 },
