@@ -118,9 +118,13 @@ describe('a path that can not be a journal fails the run before anything starts'
 /** Runs a shell in which a small disk is mounted at \`disk\`, for nobody else to see. */
 async function onSmallDisk(folder: string, commands: string): Promise<unknown[]> {
   const all = `mkdir disk && mount -t tmpfs -o size=64k none disk && ${commands}`;
-  const { stdout } = await promisify(execFile)('unshare', ['-rm', 'bash', '--norc', '-c', all, process.execPath], {
-    cwd: folder,
-  });
+  const { stdout } = await promisify(execFile)(
+    'unshare',
+    ['-rm', 'bash', '--norc', '-c', all, process.execPath],
+    {
+      cwd: folder,
+    },
+  );
   return stdout
     .trim()
     .split('\n')

@@ -37,6 +37,8 @@ it('a journal that can not take the line of a retry fails the run, and nothing i
   });
   // A file may have 8 KiB; a write beyond it is an error instead of a signal.
   const limited = `trap '' XFSZ; ulimit -f 8; exec "$0" main.cjs`;
-  const { stdout } = await promisify(execFile)('bash', ['--norc', '-c', limited, process.execPath], { cwd: folder });
+  const { stdout } = await promisify(execFile)('bash', ['--norc', '-c', limited, process.execPath], {
+    cwd: folder,
+  });
   expect(stdout.trim()).toBe('{"code":"ERR_JOURNAL"}');
 });
