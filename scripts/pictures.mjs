@@ -1,6 +1,6 @@
 /**
  * Makes the two pictures of the README, `docs/progress.webp` and `docs/report.webp`: a run on a terminal, and the report
- * of its journal. Needs what the tests need: tmux and Debian's chromium.
+ * of its journal. Needs what the tests need: tmux and Debian's chromium-headless-shell.
  */
 import { execFileSync } from 'node:child_process';
 import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -17,7 +17,7 @@ const PATIENCE_MS = 60_000;
 
 const folder = await mkdtemp(join(tmpdir(), 'threadfactory-pictures-'));
 const browser = await chromium.launch({
-  executablePath: '/usr/bin/chromium',
+  executablePath: '/usr/bin/chromium-headless-shell',
   args: ['--headless', '--no-sandbox', '--disable-gpu'],
 });
 try {

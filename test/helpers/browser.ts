@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import type { BrowserContext, Page } from 'playwright-core';
 import { chromium } from 'playwright-core';
 
-/** Debian's, which `.ci/run` installs. */
-const EXECUTABLE = '/usr/bin/chromium';
+/** Debian's Chromium without a window, which `.ci/run` installs: it starts in a third of the time of the whole. */
+const PACKAGE = 'chromium-headless-shell';
+const EXECUTABLE = `/usr/bin/${PACKAGE}`;
 
 const FLAGS = [
   ...['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking'],
@@ -16,8 +17,8 @@ const FLAGS = [
 /** Why tests in a browser can't run here; undefined if they can. In CI they have to. */
 export function noBrowser(): string | undefined {
   if (existsSync(EXECUTABLE)) return undefined;
-  if (process.env.CI === 'true') throw new Error(`There is no ${EXECUTABLE}: install Debian's chromium.`);
-  return `no ${EXECUTABLE}: apt-get install chromium`;
+  if (process.env.CI === 'true') throw new Error(`There is no ${EXECUTABLE}: install Debian's ${PACKAGE}.`);
+  return `no ${EXECUTABLE}: apt-get install ${PACKAGE}`;
 }
 
 /** How a page is looked at. */
