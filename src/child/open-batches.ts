@@ -25,7 +25,7 @@ export interface ReportOptions {
  * Milliseconds between two reports: a batch's time and a little more, so that most batches are one. Each costs the manager a
  * turn on a worker's core; at 10 ms jobs of 1 ms took 8 % longer.
  */
-const FLUSH_MS = 30;
+export const FLUSH_MS = 55;
 /** The same where there is a `timeout`, whose clock in the manager runs from the last report. */
 const FLUSH_TIMED_MS = 2;
 

@@ -7,7 +7,7 @@
  */
 
 /** Milliseconds of work a batch aims at. */
-export const TARGET_MS = 25;
+export const TARGET_MS = 50;
 /** No batch is larger: bigger messages only make bigger garbage. */
 export const MAX_BATCH = 2048;
 /** Bytes of a message above which larger batches got slower. */

@@ -100,7 +100,7 @@ describe('the size of a batch', () => {
     sizer.observe(10, 10, 1);
     sizer.observe(10, 100, 10);
     const after = sizer.size(demand);
-    expect(after).toBeLessThanOrEqual(4);
+    expect(after).toBeLessThanOrEqual(TARGET_MS / 7);
     sizer.observe(10, 10, 1);
     expect(sizer.size(demand)).toBeLessThan(TARGET_MS / 2);
     for (let i = 0; i < 30; i += 1) sizer.observe(10, 10, 1);
@@ -157,8 +157,8 @@ describe('a second batch for a worker that has one', () => {
   test('is given while much is left, and not near the end, where another worker would be idle', () => {
     const sizer = new BatchSizer('auto', 2, 1);
     sizer.observe(1, 10, 10);
-    expect(sizer.size({ last: 2, remaining: 1000, held: 2 })).toBe(2);
-    expect(sizer.size({ last: 2, remaining: 10, held: 2 })).toBe(0);
+    expect(sizer.size({ last: 5, remaining: 1000, held: 5 })).toBe(5);
+    expect(sizer.size({ last: 5, remaining: 20, held: 5 })).toBe(0);
   });
 
   test('is not given where one long job could hold it up', () => {

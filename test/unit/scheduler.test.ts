@@ -21,11 +21,11 @@ describe('handing out', () => {
     for (let round = 0; round < 4; round += 1) {
       for (const batch of child.batches.slice(sizes.length)) {
         sizes.push(batch.count);
-        child.complete(batch, { nanoseconds: 0.25e6 });
+        child.complete(batch, { nanoseconds: 0.5e6 });
       }
       manager.clock.flush();
     }
-    // At 0.25 ms a job, 100 of them fill the target of 25 ms; a batch is at most eight times the one before it.
+    // At 0.5 ms a job, 100 of them fill the target of 50 ms; a batch is at most eight times the one before it.
     expect(sizes.slice(0, 5)).toEqual([1, 8, 64, 100, 100]);
   });
 
@@ -33,17 +33,17 @@ describe('handing out', () => {
     const manager = new FakeManager(list(1000), { workers: 1, batchSize: 100 });
     const child = manager.child(0).getReady();
     expect(child.batches).toHaveLength(1);
-    child.complete(undefined, { nanoseconds: 1e6 });
+    child.complete(undefined, { nanoseconds: 2e6 });
     manager.clock.flush();
-    // 800 ms are left: another batch may wait behind this one.
+    // 1.6 s are left: another batch may wait behind this one.
     expect(child.batches.map(indicesOf).map(([first]) => first)).toEqual([0, 100, 200]);
     const held: number[] = [];
     for (let at = 1; at < child.batches.length; at += 1) {
-      child.complete(child.batches[at], { nanoseconds: 1e6 });
+      child.complete(child.batches[at], { nanoseconds: 2e6 });
       manager.clock.flush();
       held.push(child.batches.length - at - 1);
     }
-    // The last 50 ms worth of jobs is not queued behind others; all jobs went out all the same.
+    // The last 100 ms worth of jobs is not queued behind others; all jobs went out all the same.
     expect(held).toEqual([2, 2, 2, 2, 2, 2, 2, 1, 0]);
     expect(manager.completed).toEqual(list(1000));
   });
