@@ -9,7 +9,7 @@ const { NODE_EXTRA_CA_CERTS: certificates } = process.env;
 if (certificates !== undefined) process.env.TEST_NPM_EXTRA_CA_CERTS = certificates;
 delete process.env.NODE_EXTRA_CA_CERTS;
 
-/** Files at once that start processes: more than cores, as many of them wait. */
+/** Files at once in the group that starts processes, one figure for all of it: twice the cores of CI, as many of them wait. */
 const WORKERS = 4;
 
 /** They replace modules of Node's for what they import, which another file may have imported before. */
@@ -28,7 +28,7 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
-// Groups run one after another: nothing competes with the tests that fork for the machine's cores.
+// Groups run one after another. Beside the tests that fork run only the few isolated ones.
 export default defineConfig({
   test: {
     sequence: { sequencer: LongestFirst },

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 const bench = fileURLToPath(new URL('..', import.meta.url));
 const running = new Set();
 
-/** Without a machine's own certificates, which a Node parses at its start: as long as all else together, for nothing. */
+/** What measured programs get of this environment: all but a machine's extra certificates, which each Node would parse at its start. */
 const { NODE_EXTRA_CA_CERTS: _, ...surroundings } = process.env;
 
 /** Kills what is being measured, its process group with it. Used when the run is interrupted. */

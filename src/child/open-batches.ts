@@ -31,8 +31,8 @@ const FLUSH_TIMED_MS = 2;
 
 /**
  * The batches that have not been run to their end, oldest first, and what is told of them: what has ended is buffered in a
- * report a batch and sent every few milliseconds, at the end of a batch, when a lane has to wait, and before a job that
- * would start after a longer gap, so that a crash loses the report of micro-jobs only.
+ * report a batch and sent every `flushMs` milliseconds, at the end of a batch, when a lane has to wait, and before a job that
+ * would start after a longer gap, so that a crash loses the report of less work than that.
  */
 export class OpenBatches {
   /** What to wait for while the channel is full. */

@@ -33,18 +33,18 @@ describe('handing out', () => {
     const manager = new FakeManager(list(1000), { workers: 1, batchSize: 100 });
     const child = manager.child(0).getReady();
     expect(child.batches).toHaveLength(1);
-    child.complete(undefined, { nanoseconds: 2e6 });
+    child.complete(undefined, { nanoseconds: 0.9e6 });
     manager.clock.flush();
-    // 1.6 s are left: another batch may wait behind this one.
+    // 0.72 s are left: another batch may wait behind this one.
     expect(child.batches.map(indicesOf).map(([first]) => first)).toEqual([0, 100, 200]);
     const held: number[] = [];
     for (let at = 1; at < child.batches.length; at += 1) {
-      child.complete(child.batches[at], { nanoseconds: 2e6 });
+      child.complete(child.batches[at], { nanoseconds: 0.9e6 });
       manager.clock.flush();
       held.push(child.batches.length - at - 1);
     }
-    // The last 100 ms worth of jobs is not queued behind others; all jobs went out all the same.
-    expect(held).toEqual([2, 2, 2, 2, 2, 2, 2, 1, 0]);
+    // The last 90 ms worth of jobs is not queued behind others; all jobs went out all the same.
+    expect(held).toEqual([2, 2, 2, 2, 2, 2, 1, 1, 0]);
     expect(manager.completed).toEqual(list(1000));
   });
 
