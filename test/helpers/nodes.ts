@@ -5,6 +5,9 @@ import { promisify } from 'node:util';
 import { npmEnvironment } from './npm.js';
 
 const run = promisify(execFile);
+/** The versions of Node that the package promises to run on. */
+export const MAJORS = [20, 22, 24, 26];
+
 const CACHE = resolve(import.meta.dirname, '../../node_modules/.cache/threadfactory-nodes');
 
 /**

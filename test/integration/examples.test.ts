@@ -1,26 +1,18 @@
-import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { npmEnvironment } from '../helpers/npm.js';
+import { EXAMPLES, installExamples } from '../helpers/examples.js';
 import { hasRedis, WITHOUT_REDIS } from '../helpers/redis.js';
 import { type Ran, runIn } from '../helpers/script.js';
 
-const EXAMPLES = resolve(import.meta.dirname, '../../examples');
 const MINUTE = 60_000;
 
 let temporary = '';
 
 beforeAll(async () => {
   temporary = await mkdtemp(join(tmpdir(), 'threadfactory-examples-'));
-  if (existsSync(join(EXAMPLES, 'node_modules/.package-lock.json'))) return;
-  const { status, stderr } = spawnSync('npm', ['--prefix', EXAMPLES, 'ci'], {
-    encoding: 'utf8',
-    env: npmEnvironment(),
-  });
-  if (status !== 0) throw new Error(`npm ci in examples failed: ${stderr}`);
+  await installExamples();
 }, 3 * MINUTE);
 
 afterAll(async () => {

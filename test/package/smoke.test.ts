@@ -5,10 +5,9 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { publint } from 'publint';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { nodeOfMajor } from '../helpers/nodes.js';
+import { MAJORS, nodeOfMajor } from '../helpers/nodes.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
-const MAJORS = [20, 22, 24, 26];
 const MAX_INSTALLED_BYTES = 500_000;
 
 const SPEC = `{
