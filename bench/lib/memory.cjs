@@ -26,8 +26,8 @@ function childPids() {
 }
 
 /**
- * Jobs `{ i }` from a generator that notes the process's memory as it is pulled: the mean over the first and the
- * last million jobs (or tenth, of a shorter run).
+ * Jobs `{ i }` from a generator that notes the process's memory as it is pulled: the mean over the second half of the
+ * first million jobs (or tenth, of a shorter run), when the heap has come to its size, and over the last million.
  */
 function sampled(count) {
   const window = Math.min(1_000_000, Math.floor(count / 10));
@@ -37,7 +37,7 @@ function sampled(count) {
   function* jobs() {
     for (let i = 0; i < count; i++) {
       if (i % every === 0) {
-        if (i < window) first.push(process.memoryUsage.rss() / MiB);
+        if (i >= window / 2 && i < window) first.push(process.memoryUsage.rss() / MiB);
         else if (i >= count - window) last.push(process.memoryUsage.rss() / MiB);
       }
       yield { i };
