@@ -98,16 +98,6 @@ async function measureAll(settings) {
   return { machine, workers, rounds, iterationsPerMs: perMs, versions: versions(), notes, measurements };
 }
 
-const AGAIN = 'Measured again later, load average';
-
-/** An earlier note without the workloads that have been measured again since; none where nothing of it is left. */
-function withoutReplaced(note, replaced) {
-  const [, head, ids, rest] = /^(Measured again later, load average [^:]+): ([^.]+)\.(.*)$/.exec(note) ?? [];
-  if (ids === undefined) return [note];
-  const left = ids.split(', ').filter((id) => !replaced.has(id));
-  return left.length === 0 ? [] : [`${head}: ${left.join(', ')}.${rest}`];
-}
-
 /** A full run in which some workloads were measured again, whole, by the same pools on the same kind of machine. */
 function merged(whole, again) {
   const isSame = (key) => JSON.stringify(whole[key]) === JSON.stringify(again[key]);
@@ -120,11 +110,17 @@ function merged(whole, again) {
   )
     throw new Error('the results to be completed are of other versions, another Node or another machine');
   const replaced = new Set(again.measurements.map(({ workload }) => workload));
-  const load = again.machine.load.before.toFixed(2);
-  const note = [`${AGAIN} ${load}: ${[...replaced].join(', ')}.`, ...again.notes].join(' ');
+  const earlier = (whole.again ?? []).map(({ workloads, ...about }) => ({
+    workloads: workloads.filter((id) => !replaced.has(id)),
+    ...about,
+  }));
+  const { notes, machine } = again;
   return {
     ...whole,
-    notes: [...whole.notes.flatMap((earlier) => withoutReplaced(earlier, replaced)), note],
+    again: [
+      ...earlier.filter(({ workloads }) => workloads.length > 0),
+      { workloads: [...replaced], load: machine.load.before, notes },
+    ],
     measurements: [
       ...whole.measurements.filter(({ workload }) => !replaced.has(workload)),
       ...again.measurements,

@@ -176,6 +176,15 @@ function targetList(findings) {
   return table(['target', 'wanted', 'found: median (lowest–highest round)', ''], lines);
 }
 
+/** What has to be known of the figures: how busy the machine was, and what was measured later than the rest. */
+function notesOn({ notes, again = [] }) {
+  const later = again.map(({ workloads, load, notes: more }) =>
+    [`Measured again later, load average ${load.toFixed(2)}: ${workloads.join(', ')}.`, ...more].join(' '),
+  );
+  const all = [...notes, ...later].map((note) => `**${note}**`);
+  return all.length > 0 ? all.join('\n\n') : undefined;
+}
+
 /** The whole page of a run, in Markdown. */
 export function markdown(findings) {
   const { run } = findings;
@@ -193,7 +202,7 @@ export function markdown(findings) {
     `${cores} cores, ${run.workers} workers, Node ${node}, ${platform}; ${run.rounds === 1 ? 'one round' : `medians of ${run.rounds} rounds`}; ` +
       `load average ${load.before.toFixed(2)} before, ${load.after.toFixed(2)} after (workers of the run included). ` +
       `${versions.join(', ')}.`,
-    run.notes.length > 0 ? run.notes.map((note) => `**${note}**`).join('\n\n') : undefined,
+    notesOn(run),
     '![threadfactory beside other pools](results.svg)',
     `## Targets\n\n${targetList(findings)}`,
     ...body(findings),
