@@ -221,3 +221,21 @@ describe.each(MAJORS)('on Node %i', (major) => {
     expect(await say('main.mjs')).toEqual({ ...found, doors });
   });
 });
+
+it('TypeScript runs as it stands where Node strips its types: on 24', async () => {
+  const script = `
+import ThreadFactory from 'threadfactory';
+interface Job { readonly n: number }
+const factory = new ThreadFactory({
+  manager: (): Job[] => [{ n: 1 }, { n: 2 }],
+  workerProcess: ({ n }: Job): [number, boolean] => [n * 10, ThreadFactory.isWorker],
+});
+console.log(JSON.stringify((await factory.start()).results));
+`;
+  await writeFile(join(folder, 'stripped.mts'), script);
+  const { stdout } = await run(await nodeOfMajor(24), ['stripped.mts'], { cwd: folder });
+  expect(JSON.parse(stdout)).toEqual([
+    [10, true],
+    [20, true],
+  ]);
+});
