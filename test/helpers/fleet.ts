@@ -126,12 +126,17 @@ export interface Survival {
   /** Settled lines of the journal, by job index. */
   readonly recorded: ReadonlyMap<number, number>;
   readonly machineKills: number;
-  readonly toldBefore: number;
+}
+
+/** How many jobs a manager has told of. */
+function toldBy(manager: Running): number {
+  const told = manager.said.match(/told \d+\n/g)?.at(-1) ?? '';
+  return Number(/\d+/.exec(told)?.[0] ?? 0);
 }
 
 /**
- * Two machines do many jobs while one of them is SIGKILLed and started again at random instants, and the manager once, in
- * the middle.
+ * Two machines do many jobs while one of them is SIGKILLed and started again after random numbers of jobs, at least once
+ * in the time of each manager, and the manager once, in the middle.
  */
 export async function survive(
   server: RedisServer,
@@ -139,36 +144,46 @@ export async function survive(
     readonly jobs: number;
     readonly workMs: number;
     readonly seed: number;
-    readonly everyMs: number;
+    /** A machine is killed each time 0.2 to 1.2 times as many jobs are told; at most a quarter of the jobs. */
+    readonly everyJobs: number;
   },
 ): Promise<Survival> {
-  const { jobs, workMs, seed, everyMs } = options;
+  const { jobs, workMs, seed, everyJobs } = options;
   const next = random(seed);
   const fleet = await Fleet.in(server);
   const journal = join(fleet.folder, 'run.jsonl');
   const env = { JOBS: `${jobs}`, JOURNAL: journal, WORK_MS: `${workMs}` };
   let machineKills = 0;
-  let isOver = false;
+  const startVictim = async (): Promise<Running> => {
+    const victim = fleet.machine('victim');
+    await victim.says('works');
+    return victim;
+  };
   try {
     await fleet.machine('steady').says('works');
-    const killing = (async () => {
-      while (!isOver) {
-        const victim = fleet.machine('victim');
-        await victim.says('works');
-        await new Promise((resolve) => setTimeout(resolve, everyMs * (0.2 + next())));
-        if (isOver) return;
+    let victim = await startVictim();
+    const killUntilEnd = async (manager: Running): Promise<void> => {
+      for (;;) {
+        const mark = Math.ceil((toldBy(manager) + everyJobs * (0.2 + next())) / 100) * 100;
+        const isReached = await manager.says(`told ${mark}\n`).then(
+          () => true,
+          () => false,
+        );
+        if (!isReached) return;
         await victim.kill();
         machineKills += 1;
+        victim = await startVictim();
       }
-    })();
-    const first = fleet.manager(env);
+    };
     const share = Math.floor((jobs * (0.3 + 0.4 * next())) / 100) * 100;
+    const first = fleet.manager(env);
+    const killing = killUntilEnd(first);
     await first.says(`told ${share}\n`);
     await first.kill();
-    const second = fleet.manager(env);
-    await second.ended();
-    isOver = true;
     await killing;
+    const second = fleet.manager(env);
+    await killUntilEnd(second);
+    await second.ended();
     const line = second.said.split('\n').find((said) => said.startsWith('{'));
     if (line === undefined) throw new Error(`The second manager said no summary: ${second.said}`);
     const recorded = new Map<number, number>();
@@ -177,10 +192,8 @@ export async function survive(
       const { type, index } = JSON.parse(text) as { type: string; index: number };
       if (type === 'completed' || type === 'failed') recorded.set(index, (recorded.get(index) ?? 0) + 1);
     }
-    const toldBefore = Number(/told (\d+)\n$/.exec(first.said)?.[1] ?? share);
-    return { summary: JSON.parse(line) as Record<string, number>, recorded, machineKills, toldBefore };
+    return { summary: JSON.parse(line) as Record<string, number>, recorded, machineKills };
   } finally {
-    isOver = true;
     await fleet.end();
   }
 }

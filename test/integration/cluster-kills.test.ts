@@ -19,13 +19,13 @@ describe.skipIf(!hasRedis)(`two machines (${WITHOUT_REDIS} else)`, () => {
       jobs,
       workMs: 2,
       seed: SEED,
-      everyMs: 700,
+      everyJobs: 600,
     });
     expect(summary).toMatchObject({ failed: 0, total: jobs, wrong: -1 });
     expect((summary.completed ?? 0) + (summary.skipped ?? 0)).toBe(jobs);
     expect(summary.skipped).toBeGreaterThan(0);
     expect(recorded.size).toBe(jobs);
     expect([...recorded.values()].every((lines) => lines === 1)).toBe(true);
-    expect(machineKills).toBeGreaterThan(1);
+    expect(machineKills).toBeGreaterThanOrEqual(2);
   });
 });

@@ -19,7 +19,7 @@ describe.skipIf(!hasRedis)(`two machines (${WITHOUT_REDIS} else)`, () => {
       jobs: JOBS,
       workMs: 1,
       seed: SEED,
-      everyMs: 1_500,
+      everyJobs: 2_500,
     });
     expect(summary).toMatchObject({ failed: 0, total: JOBS, wrong: -1 });
     expect((summary.completed ?? 0) + (summary.skipped ?? 0)).toBe(JOBS);
