@@ -15,8 +15,18 @@ const WORKERS = 4;
 /** They replace modules of Node's for what they import, which another file may have imported before. */
 const ISOLATED = ['journal-lock', 'clock', 'error-wire'].map((name) => `test/unit/${name}.test.ts`);
 
-/** The files that take longest, most of it waiting: they begin first, and the others fill the cores meanwhile. */
-const LONGEST = ['smoke', 'cluster-faults', 'timeouts', 'examples', 'cluster-outages', 'orphans', 'report'];
+/** What takes longest, most of it waiting, begins first, and what runs isolated, which would be last: the others fill the cores. */
+const LONGEST = [
+  'journal-lock',
+  'error-wire',
+  'smoke',
+  'cluster-faults',
+  'timeouts',
+  'examples',
+  'cluster-outages',
+  'orphans',
+  'report',
+];
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

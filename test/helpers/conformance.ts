@@ -372,12 +372,12 @@ function records(make: Make): void {
 
 function times(make: Make): void {
   it('ends an attempt that is over its time, though its process is blocked, and its neighbours run', async () => {
-    const factory = make({ timeout: 200 });
+    const factory = make({ timeout: 800 });
     factory.on('error', () => {});
     const { results, failures } = await factory.start([1, { do: 'block' }, 3, 4]);
     expect(results).toEqual([2, undefined, 6, 8]);
     expect(failures).toMatchObject([
-      { index: 1, attempts: 1, error: { code: 'ERR_JOB_TIMEOUT', timeout: 200 } },
+      { index: 1, attempts: 1, error: { code: 'ERR_JOB_TIMEOUT', timeout: 800 } },
     ]);
   });
 }

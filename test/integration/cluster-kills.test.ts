@@ -14,12 +14,12 @@ describe.skipIf(!hasRedis)(`two machines (${WITHOUT_REDIS} else)`, () => {
 
   it(`finish every job once though one is killed again and again, and the manager once (seed ${SEED})`, async () => {
     server = await RedisServer.start();
-    const jobs = 4_000;
+    const jobs = 2_400;
     const { summary, recorded, machineKills } = await survive(server, {
       jobs,
       workMs: 2,
       seed: SEED,
-      everyJobs: 600,
+      everyJobs: 400,
     });
     expect(summary).toMatchObject({ failed: 0, total: jobs, wrong: -1 });
     expect((summary.completed ?? 0) + (summary.skipped ?? 0)).toBe(jobs);
