@@ -48,6 +48,7 @@ const all = [
   },
   { id: 'serial', label: 'a loop in one process', kind: 'no pool', module: 'serial.cjs' },
   { id: 'ceiling', label: 'two static halves, no pool', kind: 'processes', module: 'ceiling.cjs' },
+  { id: 'loaded', label: 'two bare forks that load the library', kind: 'processes' },
   { id: 'dealt', label: 'dealt by hand to bare forks', kind: 'processes', module: 'dealt.cjs' },
 ];
 

@@ -72,7 +72,7 @@ export async function measureOnce({ spec, threadfactory, limitMs = 300_000, exec
   if (!spec.cold) {
     return measurement({ env: { ...env, BENCH_SPEC: JSON.stringify(spec) }, limitMs, execArgv });
   }
-  const own = ['threadfactory', 'serial', 'ceiling'].includes(spec.contender);
+  const own = ['threadfactory', 'serial', 'ceiling', 'loaded'].includes(spec.contender);
   const script = path.join(bench, 'cold', own ? `${spec.contender}.cjs` : 'peer.cjs');
   const { stdout, ms } = await runNode({
     args: [script, spec.contender, String(spec.workers)],

@@ -1,0 +1,3 @@
+'use strict';
+// Stands for the module that constructs a factory.
+require(process.env.BENCH_THREADFACTORY);
