@@ -12,7 +12,9 @@ describe.skipIf(!hasRedis)(`two machines (${WITHOUT_REDIS} else)`, () => {
     await removeProjects();
   });
 
-  it(`finish every job once though one is killed again and again, and the manager once (seed ${SEED})`, async () => {
+  it(`finish every job once though one is killed again and again, and the manager once (seed ${SEED})`, {
+    timeout: 120_000,
+  }, async () => {
     server = await RedisServer.start();
     const jobs = 2_400;
     const { summary, recorded, machineKills } = await survive(server, {
