@@ -1,6 +1,6 @@
-// What is measured. A count is how many jobs one measurement runs, sized for 0.3 to 1 s on two cores of 2020s' cloud machines (2 s for CPU jobs
-// of 50 µs and 6 s for longer ones, whose targets are a few per cent); contenders that are slow at a workload run fewer jobs,
-// and rates are compared.
+// What is measured. A count is how many jobs one measurement runs, sized for 0.3 to 1 s on two cores of 2020s' cloud
+// machines (2 s for CPU jobs of 50 µs and 6 s for longer ones, whose targets are a few per cent); contenders that are slow
+// at a workload run fewer jobs, and rates are compared.
 
 const pools = [
   'threadfactory',

@@ -177,10 +177,7 @@ export async function survive(
     };
     const share = Math.floor((jobs * (0.3 + 0.4 * next())) / 100) * 100;
     const first = fleet.manager(env);
-    const killing = killUntilEnd(first);
-    await first.says(`told ${share}\n`);
-    await first.kill();
-    await killing;
+    await Promise.all([killUntilEnd(first), first.says(`told ${share}\n`).then(() => first.kill())]);
     const second = fleet.manager(env);
     await killUntilEnd(second);
     await second.ended();
