@@ -1,6 +1,6 @@
 'use strict';
-// Two bare forks that do what a pool of processes can't do without, and no more: the library is loaded in the manager and
-// in both children, which load the caller's module as well and are started to die with their parent where that can be had.
+// What loading adds to two bare forks: the library's entry is loaded in the manager and in both children, which load the
+// caller's module as well and are started to die with their parent where that can be had.
 const { existsSync } = require('node:fs');
 const { fork } = require('node:child_process');
 

@@ -5,7 +5,7 @@ import { removeProjects } from '../helpers/script.js';
 afterAll(removeProjects);
 
 /** Of each kind; `npm run soak` has a hundred. */
-const KILLS = 2;
+const KILLS = 3;
 const SEED = Number(process.env['SEED'] ?? 20_171_124);
 
 /** A seed of its own for each kind: few kills of one seed would all be alike. */
