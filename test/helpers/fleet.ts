@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
 import type { RedisServer } from './redis.js';
 import { project } from './script.js';
 
@@ -61,6 +62,7 @@ export class Running {
 /** A folder with the script and the machine, and what runs there. */
 export class Fleet {
   private readonly processes: Running[] = [];
+  private hasEnded = false;
 
   private constructor(
     readonly folder: string,
@@ -92,11 +94,14 @@ export class Fleet {
     return this.run([file], {});
   }
 
+  /** Nothing can be started after it. */
   async end(): Promise<void> {
+    this.hasEnded = true;
     await Promise.all(this.processes.map((running) => running.kill()));
   }
 
   private run(args: readonly string[], env: NodeJS.ProcessEnv): Running {
+    if (this.hasEnded) throw new Error('The fleet has ended');
     const { NODE_OPTIONS: _, ...clean } = process.env;
     const child = spawn(process.execPath, args, {
       cwd: this.folder,
@@ -125,7 +130,8 @@ export interface Survival {
   readonly summary: Record<string, number>;
   /** Settled lines of the journal, by job index. */
   readonly recorded: ReadonlyMap<number, number>;
-  readonly machineKills: number;
+  /** Of the machine, in the time of the first manager and of the second. */
+  readonly machineKills: readonly [number, number];
 }
 
 /** How many jobs a manager has told of. */
@@ -136,7 +142,7 @@ function toldBy(manager: Running): number {
 
 /**
  * Two machines do many jobs while one of them is SIGKILLed and started again after random numbers of jobs, at least once
- * in the time of each manager, and the manager once, in the middle.
+ * in the time of each manager and between them, and the manager once, in the middle.
  */
 export async function survive(
   server: RedisServer,
@@ -144,53 +150,59 @@ export async function survive(
     readonly jobs: number;
     readonly workMs: number;
     readonly seed: number;
-    /** A machine is killed each time 0.2 to 1.2 times as many jobs are told; at most a quarter of the jobs. */
+    /** A machine is killed each time 0.2 to 1.2 times as many jobs are told: at most a sixth of the jobs. */
     readonly everyJobs: number;
   },
 ): Promise<Survival> {
   const { jobs, workMs, seed, everyJobs } = options;
   const next = random(seed);
   const fleet = await Fleet.in(server);
+  onTestFinished(() => fleet.end());
   const journal = join(fleet.folder, 'run.jsonl');
   const env = { JOBS: `${jobs}`, JOURNAL: journal, WORK_MS: `${workMs}` };
-  let machineKills = 0;
   const startVictim = async (): Promise<Running> => {
     const victim = fleet.machine('victim');
     await victim.says('works');
     return victim;
   };
-  try {
-    await fleet.machine('steady').says('works');
-    let victim = await startVictim();
-    const killUntilEnd = async (manager: Running): Promise<void> => {
-      for (;;) {
-        const mark = Math.ceil((toldBy(manager) + everyJobs * (0.2 + next())) / 100) * 100;
-        const isReached = await manager.says(`told ${mark}\n`).then(
-          () => true,
-          () => false,
-        );
-        if (!isReached) return;
-        await victim.kill();
-        machineKills += 1;
-        victim = await startVictim();
-      }
-    };
-    const share = Math.floor((jobs * (0.3 + 0.4 * next())) / 100) * 100;
-    const first = fleet.manager(env);
-    await Promise.all([killUntilEnd(first), first.says(`told ${share}\n`).then(() => first.kill())]);
-    const second = fleet.manager(env);
-    await killUntilEnd(second);
-    await second.ended();
-    const line = second.said.split('\n').find((said) => said.startsWith('{'));
-    if (line === undefined) throw new Error(`The second manager said no summary: ${second.said}`);
-    const recorded = new Map<number, number>();
-    for (const text of (await readFile(journal, 'utf8')).split('\n')) {
-      if (text === '') continue;
-      const { type, index } = JSON.parse(text) as { type: string; index: number };
-      if (type === 'completed' || type === 'failed') recorded.set(index, (recorded.get(index) ?? 0) + 1);
+  await fleet.machine('steady').says('works');
+  let victim = await startVictim();
+  /** @returns how often */
+  const killUntilEnd = async (manager: Running): Promise<number> => {
+    for (let kills = 0; ; kills += 1) {
+      const mark = Math.ceil((toldBy(manager) + everyJobs * (0.2 + next())) / 100) * 100;
+      const isReached = await manager.says(`told ${mark}\n`).then(
+        () => true,
+        () => false,
+      );
+      if (!isReached) return kills;
+      await victim.kill();
+      victim = await startVictim();
     }
-    return { summary: JSON.parse(line) as Record<string, number>, recorded, machineKills };
-  } finally {
-    await fleet.end();
+  };
+  const share = Math.floor((jobs * (0.3 + 0.4 * next())) / 100) * 100;
+  const first = fleet.manager(env);
+  const [withFirst] = await Promise.all([
+    killUntilEnd(first),
+    first.says(`told ${share}\n`).then(() => first.kill()),
+  ]);
+  // And once while there is no manager.
+  await victim.kill();
+  victim = await startVictim();
+  const second = fleet.manager(env);
+  const withSecond = await killUntilEnd(second);
+  await second.ended();
+  const line = second.said.split('\n').find((said) => said.startsWith('{'));
+  if (line === undefined) throw new Error(`The second manager said no summary: ${second.said}`);
+  const recorded = new Map<number, number>();
+  for (const text of (await readFile(journal, 'utf8')).split('\n')) {
+    if (text === '') continue;
+    const { type, index } = JSON.parse(text) as { type: string; index: number };
+    if (type === 'completed' || type === 'failed') recorded.set(index, (recorded.get(index) ?? 0) + 1);
   }
+  return {
+    summary: JSON.parse(line) as Record<string, number>,
+    recorded,
+    machineKills: [withFirst, withSecond],
+  };
 }

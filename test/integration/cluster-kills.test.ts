@@ -28,6 +28,6 @@ describe.skipIf(!hasRedis)(`two machines (${WITHOUT_REDIS} else)`, () => {
     expect(summary.skipped).toBeGreaterThan(0);
     expect(recorded.size).toBe(jobs);
     expect([...recorded.values()].every((lines) => lines === 1)).toBe(true);
-    expect(machineKills).toBeGreaterThanOrEqual(2);
+    expect(Math.min(...machineKills)).toBeGreaterThanOrEqual(1);
   });
 });

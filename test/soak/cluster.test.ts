@@ -26,6 +26,7 @@ describe.skipIf(!hasRedis)(`two machines (${WITHOUT_REDIS} else)`, () => {
     expect(summary.skipped).toBeGreaterThan(0);
     expect(recorded.size).toBe(JOBS);
     expect([...recorded.values()].every((lines) => lines === 1)).toBe(true);
-    expect(machineKills).toBeGreaterThanOrEqual(3);
+    expect(Math.min(...machineKills)).toBeGreaterThanOrEqual(1);
+    expect(machineKills[0] + machineKills[1]).toBeGreaterThanOrEqual(3);
   });
 });
