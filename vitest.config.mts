@@ -13,12 +13,15 @@ delete process.env.NODE_EXTRA_CA_CERTS;
 const WORKERS = 4;
 
 /** They replace modules of Node's for what they import, which another file may have imported before. */
-const ISOLATED = ['journal-lock', 'clock', 'error-wire'].map((name) => `test/unit/${name}.test.ts`);
+const ISOLATED = ['journal-lock', 'clock', 'error-wire'];
+const ISOLATED_FILES = ISOLATED.map((name) => `test/unit/${name}.test.ts`);
 
-/** What takes longest, most of it waiting, begins first, and what runs isolated, which would be last: the others fill the cores. */
-const LONGEST = [
-  'journal-lock',
-  'error-wire',
+/**
+ * The files that begin first: the isolated ones, which would otherwise run last, with nothing beside them, and those that
+ * take longest, most of it waiting, so that the others fill the cores meanwhile.
+ */
+const FIRST = [
+  ...ISOLATED,
   'smoke',
   'cluster-faults',
   'timeouts',
@@ -28,11 +31,11 @@ const LONGEST = [
   'report',
 ];
 
-class LongestFirst extends BaseSequencer {
+class ChosenFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const rank = ({ moduleId }: TestSpecification): number => {
-      const at = LONGEST.findIndex((name) => moduleId.endsWith(`/${name}.test.ts`));
-      return at < 0 ? LONGEST.length : at;
+      const at = FIRST.findIndex((name) => moduleId.endsWith(`/${name}.test.ts`));
+      return at < 0 ? FIRST.length : at;
     };
     return (await super.sort(files)).sort((one, other) => rank(one) - rank(other));
   }
@@ -41,14 +44,14 @@ class LongestFirst extends BaseSequencer {
 // Groups run one after another. Beside the tests that fork run only the few isolated ones.
 export default defineConfig({
   test: {
-    sequence: { sequencer: LongestFirst },
+    sequence: { sequencer: ChosenFirst },
     projects: [
       {
         test: {
           name: 'unit',
           testTimeout: 60_000,
           include: ['test/unit/**/*.test.ts', 'test/architecture.test.ts'],
-          exclude: ISOLATED,
+          exclude: ISOLATED_FILES,
           pool: 'threads',
           isolate: false,
           maxWorkers: 2,
@@ -59,7 +62,7 @@ export default defineConfig({
         test: {
           name: 'unit-isolated',
           testTimeout: 60_000,
-          include: ISOLATED,
+          include: ISOLATED_FILES,
           pool: 'threads',
           maxWorkers: WORKERS,
           sequence: { groupOrder: 2 },

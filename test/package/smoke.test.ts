@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -100,7 +100,8 @@ async function packInto(target: string): Promise<Packed> {
 }
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'threadfactory-package-'));
+  // As the compiler names it, where the temporary folder is a link.
+  folder = await realpath(await mkdtemp(join(tmpdir(), 'threadfactory-package-')));
   packed = await packInto(folder);
   const files = { 'package.json': '{ "private": true }\n', ...SCRIPTS, ...SOURCES };
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
