@@ -61,10 +61,12 @@ function ownStatus(): string {
 
 function isExecutable(program: string): boolean {
   try {
+    // An error for each folder without it would cost more than all else here.
+    if (statSync(program, { throwIfNoEntry: false })?.isFile() !== true) return false;
     accessSync(program, constants.X_OK | constants.R_OK);
-    return statSync(program).isFile();
+    return true;
   } catch {
-    // Not in this folder, or not for us.
+    // Not for us, or no folder.
     return false;
   }
 }
