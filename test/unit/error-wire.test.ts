@@ -432,7 +432,7 @@ describe('bounds', () => {
       depth === 0
         ? new Error('leaf')
         : new AggregateError(
-            Array.from({ length: 30 }, () => nest(depth - 1)),
+            Array.from({ length: 12 }, () => nest(depth - 1)),
             'nest',
           );
     const count = (error: Error): number =>
