@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { attempt } from './attempt.js';
 import { decodeColumn, encodeColumn, encodedSize, joined } from './codec.js';
 import * as errors from './errors.js';
 
@@ -289,15 +290,6 @@ function define(error: Error, key: string, value: unknown, enumerable: boolean):
 /** A property, or undefined where a getter or a proxy throws. */
 function read(object: object, key: string | number): unknown {
   return attempt(() => Reflect.get(object, key) as unknown);
-}
-
-/** What the function returns, or undefined if it throws: the error being sent matters more than one on the way. */
-function attempt<T>(look: () => T): T | undefined {
-  try {
-    return look();
-  } catch {
-    return undefined;
-  }
 }
 
 function inWords(value: unknown): string {

@@ -1,5 +1,6 @@
 import { isAbsolute, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { STARTED_IN } from './paths.js';
 
 /**
  * Node's own flags for the children: the manager's, minus those that would make a child do something else than run its
@@ -20,9 +21,6 @@ const DROPPED: readonly (readonly [RegExp, boolean])[] = [
 
 /** Flags whose value is a file or a module. The last two take a URL or a path. */
 const FILES = /^(-r|--require|--env-file|--env-file-if-exists|--import|--loader|--experimental-loader)$/;
-
-/** The folder in which Node resolved this process's own flags, as far as it can still be known. */
-const STARTED_IN = process.cwd();
 
 /**
  * Flags with relative files made absolute, for a child that runs in another folder than the one in which this process

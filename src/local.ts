@@ -2,7 +2,6 @@ import { resolve } from 'node:path';
 import type { EngineDriver, EngineEvents, EngineRun, EngineSetup, EngineWork } from './engine.js';
 import { errorFromWire } from './error-wire.js';
 import { anchored, childEnvironment, childFlags } from './flags.js';
-import { inlineSpawner } from './inline.js';
 import type { SpawnChild } from './manager/child.js';
 import { crashError } from './manager/crash.js';
 import { forker } from './manager/fork.js';
@@ -21,9 +20,10 @@ export const localEngine: EngineDriver = {
     if (options.workers !== 0) void probeParentDeathSignal();
   },
   async open(setup) {
-    const parentDeath = setup.options.workers === 0 ? undefined : await probeParentDeathSignal();
+    const spawn =
+      setup.options.workers === 0 ? await inline(setup) : forked(setup, await probeParentDeathSignal());
     return {
-      run: (work, events) => new LocalRun(setup, parentDeath, work, events),
+      run: (work, events) => new LocalRun(setup, spawn, work, events),
       close: async () => {},
     };
   },
@@ -36,14 +36,15 @@ class LocalRun implements EngineRun {
 
   constructor(
     private readonly setup: EngineSetup,
-    parentDeath: ParentDeathPrefix,
+    spawn: SpawnChild,
     work: EngineWork,
     private readonly events: EngineEvents,
   ) {
-    const { options, clock } = setup;
+    const { spec, options, clock } = setup;
     const size = Math.max(1, options.workers);
+    const beginsAtOnce = spec.workerStartup === undefined && spec.workerFinish === undefined;
     this.pool = new Pool(
-      { size, spawn: spawner(setup, parentDeath), limits: options, clock },
+      { size, spawn, limits: { ...options, beginsAtOnce }, clock },
       {
         ready: ({ id = 0, pid = 0 }) => {
           if (events.wants('ready')) events.ready({ id, pid });
@@ -116,12 +117,18 @@ class LocalRun implements EngineRun {
   }
 }
 
-function spawner(
-  { spec, options, module, factory, clock, drawn }: EngineSetup,
+/** No processes: loaded where it is wanted, with the worker's side of a job. */
+async function inline({ spec, options, clock }: EngineSetup): Promise<SpawnChild> {
+  const { concurrency, timeout } = options;
+  const { inlineSpawner } = await import('./inline.js');
+  return inlineSpawner(spec, { concurrency, timeout, clock });
+}
+
+function forked(
+  { spec, options, module, factory, drawn }: EngineSetup,
   parentDeath: ParentDeathPrefix,
 ): SpawnChild {
   const { concurrency, timeout, startupTimeout } = options;
-  if (options.workers === 0) return inlineSpawner(spec, { concurrency, timeout, clock });
   const folder = resolve(options.cwd ?? '.');
   return forker({
     bootstrap: BOOTSTRAP,

@@ -263,9 +263,10 @@ export const OPTION_NAMES: readonly string[] = Object.keys(KNOWN);
  * Checks the options of a factory and fills in the defaults. Every option is read once; nothing the user gave is
  * changed or kept but functions, streams, the signal and the engine.
  *
+ * @param workers the default of that option
  * @throws OptionError for options that are no object, an unknown name, or a value an option can't have.
  */
-export function resolveOptions(options: unknown): ResolvedOptions {
+export function resolveOptions(options: unknown, workers = defaultWorkers): ResolvedOptions {
   const given = options === undefined ? {} : options;
   if (!isRecord(given)) throw expected('options', 'an object', given);
   rejectSpecFunctions(given);
@@ -275,7 +276,7 @@ export function resolveOptions(options: unknown): ResolvedOptions {
     return value === undefined ? undefined : check(value, name);
   };
   return {
-    workers: take('workers', wholeNumber(0)) ?? defaultWorkers(),
+    workers: take('workers', wholeNumber(0)) ?? workers(),
     concurrency: take('concurrency', wholeNumber(1, MAX_CONCURRENCY)) ?? 1,
     batchSize: take('batchSize', batchSize) ?? 'auto',
     retries: take('retries', retries) ?? retries(0, 'retries'),

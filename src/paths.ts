@@ -16,3 +16,6 @@ export const BOOTSTRAP: string = file === '' ? 'bootstrap.cjs' : join(dirname(fi
 
 /** The page that a report is put into. */
 export const REPORT_PAGE: string = file === '' ? 'report.html' : join(dirname(file), 'report.html');
+
+/** The folder in which Node resolved this process's own flags, as far as it can still be known. */
+export const STARTED_IN: string = process.cwd();

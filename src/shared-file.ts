@@ -1,6 +1,16 @@
-import fs from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import {
+  closeSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  readvSync,
+  statfsSync,
+  unlinkSync,
+  writeSync,
+  writevSync,
+} from 'node:fs';
+import { attempt } from './attempt.js';
 
 /**
  * Bytes from one process to another by way of a file without a name that lies in memory: one writes at a place, says
@@ -21,13 +31,8 @@ export interface SharedLimits {
 }
 
 const LIMITS: SharedLimits = { ring: 8 * 1024 * 1024, tail: 256 * 1024 * 1024 };
-/** Bytes that a file system in memory has to have, or the temporary folder is better: a container's has 64 MB. */
-const ROOMY_BYTES = 512 * 1024 * 1024;
-/** Linux's flag for a file that has no name from the start, as open(2) has it; Node does not name it. */
-const O_TMPFILE = 0o20000000 | fs.constants.O_DIRECTORY;
-
-// Taken once: a user may replace `fs`, or what it does, in his own process.
-const {
+/** Taken once: a user may replace `fs`, or what it does, in his own process. */
+export const own = {
   closeSync,
   fstatSync,
   ftruncateSync,
@@ -38,34 +43,11 @@ const {
   unlinkSync,
   writeSync,
   writevSync,
-} = fs;
-
-/**
- * Opens a file without a name, in memory where the system has a place for that.
- * @returns its descriptor; undefined where there is none to be had, as on Windows
- */
-export function openSharedFile(): number | undefined {
-  if (process.platform === 'win32') return undefined;
-  const folders = ['/dev/shm', tmpdir()];
-  if (!isRoomy('/dev/shm')) folders.reverse();
-  for (const folder of folders) {
-    const file = attempt(() => openIn(folder));
-    if (file === undefined) continue;
-    // Its first page is taken now: later there might be no room to say what was read.
-    if (attempt(() => writeSync(file, new Float64Array(1), 0, 8, 0)) === 8) return file;
-    closeSharedFile(file);
-  }
-  return undefined;
-}
-
-function isRoomy(folder: string): boolean {
-  const { bsize, blocks } = attempt(() => statfsSync(folder)) ?? { bsize: 0, blocks: 0 };
-  return bsize * blocks >= ROOMY_BYTES;
-}
+};
 
 /** Closes a file that `openSharedFile` opened. */
 export function closeSharedFile(file: number | undefined): void {
-  if (file !== undefined) attempt(() => closeSync(file));
+  if (file !== undefined) attempt(() => own.closeSync(file));
 }
 
 /**
@@ -74,20 +56,8 @@ export function closeSharedFile(file: number | undefined): void {
  * @returns undefined for no open file
  */
 export function identityOf(file: number): string | undefined {
-  const stats = attempt(() => fstatSync(file, { bigint: true }));
+  const stats = attempt(() => own.fstatSync(file, { bigint: true }));
   return stats?.isFile() === true ? `${stats.dev}:${stats.ino}` : undefined;
-}
-
-function openIn(folder: string): number {
-  const unnamed = (): number => openSync(folder, O_TMPFILE | fs.constants.O_RDWR, 0o600);
-  return (process.platform === 'linux' ? attempt(unnamed) : undefined) ?? openUnlinked(folder);
-}
-
-function openUnlinked(folder: string): number {
-  const path = join(folder, `threadfactory-${process.pid}-${process.hrtime.bigint()}`);
-  const file = openSync(path, 'wx+', 0o600);
-  unlinkSync(path);
-  return file;
 }
 
 /** Where a stretch lies: in the ring, or behind it. */
@@ -122,7 +92,7 @@ export class SharedWriter {
     this.forget();
     const stretch = this.place(bytes);
     if (stretch === undefined) return undefined;
-    if (attempt(() => writevSync(this.file, pieces, stretch.from)) !== bytes) {
+    if (attempt(() => own.writevSync(this.file, pieces, stretch.from)) !== bytes) {
       // What there was room for is given back.
       this.cut();
       return undefined;
@@ -143,7 +113,7 @@ export class SharedWriter {
   private forget(): void {
     const { unread, head, file, tail } = this;
     if (unread.length === 0) return;
-    if (attempt(() => readSync(file, head, 0, 8, 0)) !== 8) return;
+    if (attempt(() => own.readSync(file, head, 0, 8, 0)) !== 8) return;
     const hadTail = tail.length > 0;
     while (unread.length > 0 && this.written - unread.length < (head[0] as number)) {
       (unread.shift()?.isTail === true ? tail : this.ring).shift();
@@ -154,7 +124,7 @@ export class SharedWriter {
   /** Ends the file where the last stretch ends that lies behind the ring, or where the ring does. */
   private cut(): void {
     const end = this.tail.at(-1)?.to ?? this.ring.reduce((last, { to }) => Math.max(last, to), HEAD_BYTES);
-    attempt(() => ftruncateSync(this.file, end));
+    attempt(() => own.ftruncateSync(this.file, end));
   }
 
   private place(bytes: number): Stretch | undefined {
@@ -202,7 +172,7 @@ export class SharedReader {
     } finally {
       // In place by now, or lost: the writer may write over it. Where that can't be said, it goes another way.
       (this.head[0] as number) += 1;
-      attempt(() => writeSync(this.file, this.head, 0, 8, 0));
+      attempt(() => own.writeSync(this.file, this.head, 0, 8, 0));
     }
   }
 
@@ -217,15 +187,6 @@ export class SharedReader {
 function readWhole(file: number, pieces: readonly Uint8Array[], from: number): number {
   let bytes = 0;
   for (let at = 0; at < pieces.length; at += 1024)
-    bytes += readvSync(file, pieces.slice(at, at + 1024), from + bytes);
+    bytes += own.readvSync(file, pieces.slice(at, at + 1024), from + bytes);
   return bytes;
-}
-
-/** Whatever fails here there is another way for. */
-function attempt<Value>(what: () => Value): Value | undefined {
-  try {
-    return what();
-  } catch {
-    return undefined;
-  }
 }

@@ -14,7 +14,7 @@ const TIME_AND_PROCESS = [
   'queueMicrotask',
   'globalThis',
 ];
-const VALUES = ['errors', 'error-wire', 'codec', 'frames', 'serializer', 'plain-copy', 'refusal'];
+const VALUES = ['attempt', 'errors', 'error-wire', 'codec', 'frames', 'serializer', 'plain-copy', 'refusal'];
 const RUNNER = [
   'runner',
   'lane',
@@ -40,7 +40,7 @@ const ROOMS: readonly Room[] = [
   {
     name: 'manager',
     files: ['manager/'],
-    may: ['node:*', 'protocol', 'errors', 'error-wire', 'codec', 'clock', 'wire', 'shared-file'],
+    may: ['node:*', 'attempt', 'protocol', 'errors', 'error-wire', 'codec', 'clock', 'wire', 'shared-file'],
     types: ['options', 'spec'],
   },
   {
@@ -84,7 +84,7 @@ const ROOMS: readonly Room[] = [
     types: ['protocol', 'shared-file'],
     without: TIME_AND_PROCESS,
   },
-  { name: 'shared file', files: ['shared-file'], may: ['node:fs', 'node:os', 'node:path'] },
+  { name: 'shared file', files: ['shared-file'], may: ['node:fs', 'attempt'] },
   { name: 'words', files: ['describe'], may: ['node:util'], without: TIME_AND_PROCESS },
   { name: 'values', files: VALUES, may: ['node:util', 'node:v8', 'describe'] },
   { name: 'clock', files: ['clock'], may: [] },
@@ -114,7 +114,7 @@ const ROOMS: readonly Room[] = [
   {
     name: 'spec',
     files: ['spec', 'registry', 'call-site', 'module-ref', 'flags'],
-    may: ['node:*', 'errors', 'describe', 'nearest'],
+    may: ['node:*', 'errors', 'describe', 'nearest', 'paths'],
     types: ['protocol', 'stats'],
   },
   { name: 'journal', files: ['journal', 'journal/'], may: ['node:*', ...VALUES], types: ['spec', 'options'] },
@@ -122,7 +122,7 @@ const ROOMS: readonly Room[] = [
     name: 'composition',
     files: [
       ...['factory', 'events', 'tell', 'run', 'local', 'engine', 'inline', 'iteration', 'listeners'],
-      ...['signals', 'snapshot', 'manager'],
+      ...['signals', 'snapshot', 'conductor'],
     ],
     may: [
       'node:*',
@@ -217,7 +217,7 @@ const RESERVED: readonly Reserved[] = [
     specifier: 'node:child_process',
     to: ['child/subprocesses', 'manager/fork', 'manager/group-guard', 'manager/pdeathsig'],
   },
-  { specifier: 'node:events', to: ['factory', 'tell'] },
+  { specifier: 'node:events', to: ['conductor', 'factory', 'tell'] },
   { specifier: 'node:worker_threads', to: ['child/watchdog'] },
 ];
 

@@ -58,6 +58,8 @@ let wanted: Wanted | undefined;
 let init: InitMessage | undefined;
 let spec: CheckedSpec | undefined;
 let runner: Runner | undefined;
+/** Its number, once it came. */
+let ownId: number | undefined;
 let lastSent: Promise<void> | undefined;
 let loadingSince = 0;
 let wire: Wire = advancedWire;
@@ -148,7 +150,8 @@ function receive(message: ManagerMessage): void {
       void load(message);
       return;
     case 'begin':
-      begin(message.id);
+      ownId = message.id;
+      systemClock.soon(begin);
       return;
     case 'jobs':
       runInside('job', () => runner?.accept(message));
@@ -239,6 +242,7 @@ function announce(): void {
   process.channel?.ref();
   const took = systemClock.now() - loadingSince;
   say({ brand: BRAND, type: 'loaded', took, ...(lacksFiles ? { lacksFiles } : {}) });
+  systemClock.soon(begin);
 }
 
 /** The loop has nothing left to do. */
@@ -253,8 +257,13 @@ function tooLate(): void {
     leaveSaying('spec', new SpecError(missing(wanted, 'is still waiting for something')));
 }
 
-function begin(id: number): void {
-  if (spec === undefined || init === undefined || phase !== 'loaded') return;
+/**
+ * With its number, which may have come before or after the module was loaded; a turn of the loop later, so that what the
+ * module left behind (a rejection that nobody handles, say) ends a start and no job.
+ */
+function begin(): void {
+  const id = ownId;
+  if (id === undefined || spec === undefined || init === undefined || phase !== 'loaded') return;
   phase = 'running';
   runner = new Runner(
     spec,

@@ -5,13 +5,13 @@ import type { Readable } from 'node:stream';
 import { OptionError } from '../errors.js';
 import type { ChildMessage, InitMessage, ManagerMessage, SubprocessMessage } from '../protocol.js';
 import { isBranded } from '../protocol.js';
-import { closeSharedFile, identityOf, openSharedFile, SharedReader, SharedWriter } from '../shared-file.js';
 import type { Wire } from '../wire.js';
 import { advancedWire, JsonWire } from '../wire.js';
 import type { Child, ChildEvents, SpawnChild } from './child.js';
 import { GroupGuard } from './group-guard.js';
 import { LineSplitter, Tail, wholeLine } from './output.js';
 import type { ParentDeathPrefix } from './pdeathsig.js';
+import { SharedFiles } from './shared-files.js';
 
 /** How long the pipes of a dead process may stay open, held by something it had started. */
 const PIPES_GRACE_MS = 500;
@@ -218,34 +218,5 @@ class ForkedChild implements Child {
     // A last line without an end belongs to its last words.
     for (const splitter of this.splitters) splitter.end();
     this.events.exited(exit);
-  }
-}
-
-/** The two files between the manager and a child: one for each way. */
-class SharedFiles {
-  readonly writer: SharedWriter;
-  readonly reader: SharedReader;
-
-  private constructor(readonly descriptors: readonly [inward: number, outward: number]) {
-    this.writer = new SharedWriter(descriptors[0]);
-    this.reader = new SharedReader(descriptors[1]);
-  }
-
-  /** Undefined where there are none to be had. */
-  static open(): SharedFiles | undefined {
-    const inward = openSharedFile();
-    const outward = inward === undefined ? undefined : openSharedFile();
-    if (inward !== undefined && outward !== undefined) return new SharedFiles([inward, outward]);
-    closeSharedFile(inward);
-    return undefined;
-  }
-
-  get identities(): (string | undefined)[] {
-    return this.descriptors.map(identityOf);
-  }
-
-  close(): void {
-    this.writer.close();
-    this.reader.close();
   }
 }

@@ -57,3 +57,22 @@ describe('code in a worker that takes things away from under it', () => {
     ]);
   });
 });
+
+describe('code in the manager that takes things away from under it', () => {
+  it('leaves a run without processes as it is, and the classes of its errors', async () => {
+    const ran = await script(`${HEAD}
+      const factory = (options) => new ThreadFactory({ manager: () => [1, 2], worker: (n) => n + 1 }, { workers: 0, ...options });
+      const f = factory();
+      f.on('exit', ({ id, reason }) => say({ id, reason }));
+      const { Object: theirs, process: ours } = globalThis;
+      Object.assign(globalThis, { Object: undefined, process: { env: {} } });
+      f.start().then(({ results }) => {
+        theirs.assign(globalThis, { Object: theirs, process: ours });
+        say(results);
+        for (const file of Object.keys(require.cache)) delete require.cache[file];
+        try { factory({ concurrency: -1 }); } catch (e) { say([e instanceof ThreadFactory.OptionError]); }
+      });`);
+    expect(ran.stderr).toBe('');
+    expect(ran.said).toEqual([{ id: 1, reason: 'finished' }, [2, 3], [true]]);
+  });
+});

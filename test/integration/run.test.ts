@@ -357,6 +357,36 @@ describe('iteration', () => {
     };`,
     [{ closed: 1, stopped: 'stop' }],
   );
+
+  fact(
+    manager,
+    "calls a subclass's own stop when the loop is left",
+    `class Mine extends ThreadFactory {
+      async stop() { say('own'); await super.stop(); }
+    }
+    const f = new Mine({ manager: () => [1, 2, 3, 4], worker: (n) => n }, { workers: 1 });
+    return async () => {
+      for await (const _ of f) break;
+      say(f.summary.stopped);
+    };`,
+    ['own', 'stop'],
+  );
+
+  fact(
+    manager,
+    'takes a factory that was constructed where options of another were refused',
+    `const make = (times, options) => new ThreadFactory({ manager: () => [1, 2], worker: (n) => n * times }, options);
+    let f;
+    try { f = make(10, { workers: -1 }); } catch { f = make(1000, { workers: 1 }); }
+    const after = make(3, { workers: 1 });
+    return async () => say([(await f.start()).results, (await after.start()).results]);`,
+    [
+      [
+        [1000, 2000],
+        [3, 6],
+      ],
+    ],
+  );
 });
 
 describe('stop and pause', () => {

@@ -252,6 +252,13 @@ const REFUSED_MODULES = {
     f.on('exit', () => exits++);
     exports.over = f.start().catch((e) =>
       say('throws', { code: e.code, cause: e.cause.name, mine: e.stack.includes('throws.cjs'), few: exits < 8 }));`,
+  'rejects.cjs': `${CJS}
+    const f = new ThreadFactory({ manager: () => Array.from({ length: 20 }, (_, i) => i), worker: (n) => n });
+    if (ThreadFactory.isWorker) Promise.reject(new RangeError('left behind'));
+    let exits = 0;
+    f.on('exit', () => exits++);
+    exports.over = f.start().catch((e) =>
+      say('rejects', { code: e.code, named: e.message.includes('left behind'), few: exits < 8 }));`,
 };
 
 const REFUSED_ENTRY = `${CJS}
@@ -314,5 +321,9 @@ describe('what can not work is a SpecError that says what to move', () => {
     expect(saidAs(ran, 'throws')).toEqual([
       { code: 'ERR_WORKER_START', cause: 'ReferenceError', mine: true, few: true },
     ]);
+  });
+
+  it('so does one that leaves a rejection behind that nobody handles', () => {
+    expect(saidAs(ran, 'rejects')).toEqual([{ code: 'ERR_WORKER_START', named: true, few: true }]);
   });
 });

@@ -130,6 +130,7 @@ describe('the packed tarball', () => {
         ...['bullmq.cjs', 'bullmq.d.cts', 'bullmq.d.mts', 'bullmq.mjs', 'journal.cjs'].map(
           (name) => `dist/${name}`,
         ),
+        ...['inline.cjs', 'runner.cjs'].map((name) => `dist/${name}`),
       ].sort(),
     );
   });

@@ -78,6 +78,41 @@ describe('the start of a worker', () => {
     expect([worker.state, child.told]).toEqual(['beginning', ['begin']]);
   });
 
+  it('is not ready any more where that comes after it was killed for its delay', () => {
+    const { worker, child, clock, heard } = start({ startupTimeout: 1000, beginsAtOnce: true });
+    worker.assign(1);
+    clock.advance(1000);
+    child.say({ type: 'loaded', took: 1000 });
+    child.say({ type: 'ready', room: 1 });
+    child.exit({ signal: 'SIGKILL' });
+    expect([worker.wasReady, worker.reason, heard]).toEqual([false, 'startup', ['exited']]);
+  });
+
+  it('without functions that start or finish it is told its number while it loads, once', () => {
+    const { worker, child, heard } = start({ beginsAtOnce: true });
+    worker.assign(1);
+    expect([worker.state, child.told]).toEqual(['starting', ['begin']]);
+    child.say({ type: 'loaded', took: 0 });
+    expect([worker.state, child.told]).toEqual(['beginning', ['begin']]);
+    child.say({ type: 'ready', room: 1 });
+    expect([worker.state, heard]).toEqual(['ready', ['loaded', 'ready']]);
+  });
+
+  it('without such functions it is killed where it was to go before it had loaded', () => {
+    const { worker, child } = start({ beginsAtOnce: true });
+    worker.assign(1);
+    worker.finish('finished');
+    expect([child.told, child.signals]).toEqual([['begin'], ['SIGTERM']]);
+  });
+
+  it('without such functions, but without a number, it waits for that', () => {
+    const { worker, child } = start({ beginsAtOnce: true });
+    child.say({ type: 'loaded', took: 0 });
+    expect([worker.state, child.told]).toEqual(['waiting', []]);
+    worker.assign(2);
+    expect([worker.state, child.told]).toEqual(['beginning', ['begin']]);
+  });
+
   it('ends what is not ready within startupTimeout: SIGTERM, then SIGKILL', () => {
     const { worker, child, clock } = start({ startupTimeout: 1000 });
     clock.advance(999);
