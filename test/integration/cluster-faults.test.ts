@@ -135,7 +135,7 @@ describe.skipIf(!hasRedis)(`more than one machine (${WITHOUT_REDIS} else)`, () =
       factory.once('warning', () => resolve());
     });
     // Nobody works for it: so it is waiting when the server goes.
-    while (!(await mortal.ask('EXISTS', `tf:${name}-v1:wait`)).includes(':1')) {}
+    await mortal.answers(':1', 'EXISTS', `tf:${name}-v1:wait`);
     await mortal.kill();
     await down;
     await expect(run).rejects.toMatchObject({ code: 'ERR_ENGINE_DOWN' });

@@ -117,7 +117,7 @@ describe.skipIf(!hasRedis)(`an outage (${WITHOUT_REDIS} else)`, () => {
     const run = first.factory.start(waits(3));
     run.catch(() => {});
     const prefix = `tf:${name}-v1`;
-    while (!(await server.ask('LLEN', `${prefix}:wait`)).startsWith(':3')) {}
+    await server.answers(':3', 'LLEN', `${prefix}:wait`);
     const down = first.hears('ERR_ENGINE_DOWN');
     net.stall();
     await down;
@@ -125,10 +125,10 @@ describe.skipIf(!hasRedis)(`an outage (${WITHOUT_REDIS} else)`, () => {
     expect(await server.ask('DEL', `${prefix}:tf-manager`)).toBe(':1\r\n');
     const second = submit();
     const other = second.factory.start(waits(2));
-    while (!(await server.ask('LLEN', `${prefix}:wait`)).startsWith(':2')) {}
+    await server.answers(':2', 'LLEN', `${prefix}:wait`);
     net.heal();
     await expect(run).rejects.toMatchObject({ code: 'ERR_ENGINE_IN_USE' });
-    while (!(await server.ask('LLEN', `${prefix}:wait`)).startsWith(':2')) {}
+    await server.answers(':2', 'LLEN', `${prefix}:wait`);
     await start();
     expect(await other).toMatchObject({ completed: 2, failed: 0 });
     expect(second.warnings).not.toContain('ERR_ENGINE_CANCELLED');
@@ -166,7 +166,7 @@ describe.skipIf(!hasRedis)(`an outage (${WITHOUT_REDIS} else)`, () => {
     await dead.close(true);
     const { factory, warnings } = submit({}, { journal });
     const summary = factory.start([7, 7]);
-    while (!(await server.ask('LLEN', `tf:${name}-v1:wait`)).startsWith(':2')) {}
+    await server.answers(':2', 'LLEN', `tf:${name}-v1:wait`);
     const machine = await start();
     expect((await summary).results).toEqual([14, 14]);
     expect(warnings).toEqual([]);
