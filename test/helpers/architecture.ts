@@ -1,5 +1,6 @@
 import { dirname, join, normalize } from 'node:path/posix';
-import ts from 'typescript';
+import type TS from 'typescript';
+import { ts } from './typescript.js';
 
 /** A room of the house: which files are in it, and what they may reach. */
 export interface Room {
@@ -86,12 +87,12 @@ function parse(path: string, text: string): Module {
   const imports: Import[] = [];
   const globals = new Set<string>();
   const declared = declarations(file);
-  const add = (specifier: ts.Node | undefined, typeOnly: boolean): void => {
+  const add = (specifier: TS.Node | undefined, typeOnly: boolean): void => {
     if (specifier === undefined) return;
     const target = ts.isStringLiteralLike(specifier) ? resolve(path, specifier.text) : COMPUTED;
     imports.push({ target, typeOnly });
   };
-  const visit = (node: ts.Node): void => {
+  const visit = (node: TS.Node): void => {
     if (ts.isImportDeclaration(node)) add(node.moduleSpecifier, isTypeOnly(node));
     else if (ts.isExportDeclaration(node)) add(node.moduleSpecifier, node.isTypeOnly);
     else if (ts.isExternalModuleReference(node)) add(node.expression, false);
@@ -105,7 +106,7 @@ function parse(path: string, text: string): Module {
   return { imports, globals };
 }
 
-function isTypeOnly({ importClause }: ts.ImportDeclaration): boolean {
+function isTypeOnly({ importClause }: TS.ImportDeclaration): boolean {
   if (importClause === undefined) return false;
   if (importClause.phaseModifier === ts.SyntaxKind.TypeKeyword) return true;
   const { name, namedBindings } = importClause;
@@ -119,18 +120,18 @@ function isTypeOnly({ importClause }: ts.ImportDeclaration): boolean {
 }
 
 /** `import(…)` and `require(…)`. */
-function isLoader(callee: ts.Expression): boolean {
+function isLoader(callee: TS.Expression): boolean {
   return (
     callee.kind === ts.SyntaxKind.ImportKeyword || (ts.isIdentifier(callee) && callee.text === 'require')
   );
 }
 
 /** The scopes that declare a name, by name. */
-type Declarations = ReadonlyMap<string, ReadonlySet<ts.Node>>;
+type Declarations = ReadonlyMap<string, ReadonlySet<TS.Node>>;
 
-function declarations(file: ts.SourceFile): Declarations {
-  const scopes = new Map<string, Set<ts.Node>>();
-  const visit = (node: ts.Node): void => {
+function declarations(file: TS.SourceFile): Declarations {
+  const scopes = new Map<string, Set<TS.Node>>();
+  const visit = (node: TS.Node): void => {
     if (ts.isIdentifier(node) && isDeclaredName(node)) {
       const known = scopes.get(node.text) ?? new Set();
       scopes.set(node.text, known.add(scopeOf(node.parent)));
@@ -141,7 +142,7 @@ function declarations(file: ts.SourceFile): Declarations {
   return scopes;
 }
 
-function isDeclaredName(node: ts.Identifier): boolean {
+function isDeclaredName(node: TS.Identifier): boolean {
   const { parent } = node;
   const declares =
     ts.isVariableDeclaration(parent) ||
@@ -155,7 +156,7 @@ function isDeclaredName(node: ts.Identifier): boolean {
   return declares && parent.name === node;
 }
 
-function scopeOf(declaration: ts.Node): ts.Node {
+function scopeOf(declaration: TS.Node): TS.Node {
   let scope = declaration.parent;
   while (
     !ts.isBlock(scope) &&
@@ -169,17 +170,17 @@ function scopeOf(declaration: ts.Node): ts.Node {
 }
 
 /** A name that is used as a value and declared in none of the scopes around it. */
-function isGlobal(node: ts.Identifier, declared: Declarations): boolean {
+function isGlobal(node: TS.Identifier, declared: Declarations): boolean {
   const { parent } = node;
   if (!isUsedAsValue(node)) return false;
   const scopes = declared.get(node.text);
-  for (let around: ts.Node = parent; around !== undefined; around = around.parent) {
+  for (let around: TS.Node = parent; around !== undefined; around = around.parent) {
     if (scopes?.has(around)) return false;
   }
   return true;
 }
 
-function isUsedAsValue(node: ts.Identifier): boolean {
+function isUsedAsValue(node: TS.Identifier): boolean {
   const { parent } = node;
   if (ts.isShorthandPropertyAssignment(parent) || ts.isExportSpecifier(parent)) return true;
   if ('name' in parent && parent.name === node) return false;

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { publint } from 'publint';
-import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MAJORS, nodeOfMajor } from '../helpers/nodes.js';
+import { ts } from '../helpers/typescript.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const MAX_INSTALLED_BYTES = 500_000;
