@@ -1,10 +1,10 @@
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import ts from 'typescript';
+import { buildSync } from 'esbuild';
 
 const SOURCES = resolve(import.meta.dirname, '../../src');
 
@@ -22,30 +22,18 @@ export interface JournalProcess {
   kill(): Promise<void>;
 }
 
-/**
- * Compiles a file of `src` and all that it imports into a folder, so that a plain process can load it.
- *
- * @returns the path of what was made of the file
- */
-export function compile(file: string, folder: string, done = new Set<string>()): string {
-  const target = join(folder, file.replace(/\.ts$/, '.mjs'));
-  if (done.has(file)) return target;
-  done.add(file);
-  const source = readFileSync(join(SOURCES, file), 'utf8');
-  const { outputText } = ts.transpileModule(source, {
-    compilerOptions: {
-      module: ts.ModuleKind.ESNext,
-      target: ts.ScriptTarget.ES2022,
-      verbatimModuleSyntax: true,
-    },
+/** Compiles files of `src`, and all that they import, into a folder, so that a plain process can load them. */
+export function compile(files: readonly string[], folder: string): void {
+  buildSync({
+    entryPoints: files.map((file) => join(SOURCES, file)),
+    outbase: SOURCES,
+    outdir: folder,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
   });
-  const linked = outputText.replaceAll(/from '(\.[^']*)\.js'/g, (_, path: string) => {
-    compile(join(dirname(file), `${path}.ts`), folder, done);
-    return `from '${path}.mjs'`;
-  });
-  mkdirSync(dirname(target), { recursive: true });
-  writeFileSync(target, linked);
-  return target;
 }
 
 /** Starts a process with this text as its ES module. */

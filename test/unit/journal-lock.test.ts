@@ -26,11 +26,11 @@ const NO_PID = 2 ** 30;
 /** For tests that start processes. */
 const FORKING_MS = 60_000;
 
-/** The journal as a plain process can load it, compiled once: what it imports is beside it. */
+/** The journal as a plain process can load it, compiled once, and its lock. */
 let compiled = '';
 beforeAll(() => {
   compiled = mkdtempSync(join(tmpdir(), 'threadfactory-compiled-'));
-  compile('journal.ts', compiled);
+  compile(['journal.ts', 'journal/lock.ts'], compiled);
 });
 afterAll(() => rmSync(compiled, { recursive: true, force: true }));
 const moduleOf = (file: string): string => JSON.stringify(join(compiled, file));
