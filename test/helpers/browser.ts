@@ -1,9 +1,12 @@
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BrowserContext, Page } from 'playwright-core';
-import { chromium } from 'playwright-core';
+
+/** Required: an `import` of it first looks through all of it for the names that it exports. */
+const { chromium } = createRequire(import.meta.url)('playwright-core') as typeof import('playwright-core');
 
 /** Debian's Chromium without a window, which `.ci/run` installs: it starts in a third of the time of the whole. */
 const PACKAGE = 'chromium-headless-shell';
