@@ -52,14 +52,15 @@ export class ThreadFactory<
     options?: ThreadFactoryOptions<Job, Awaited<Result>>,
   ) {
     super();
-    // In a worker as well, though they are the manager's business: what throws must throw there, too.
-    const resolved = isWorker() ? resolveOptions(options, () => 1) : resolveOptions(options);
+    // First: what options default to is in another built file.
     if (SELF === '' || !existsSync(BOOTSTRAP)) {
       throw new SpecError(
         `threadfactory can not find the entry file of its workers, ${BOOTSTRAP}: it was bundled away from it. ` +
           'Mark threadfactory external in your bundler.',
       );
     }
+    // In a worker as well, though they are the manager's business: what throws must throw there, too.
+    const resolved = isWorker() ? resolveOptions(options, () => 1) : resolveOptions(options);
     const caller = callerFile(new.target, SELF);
     let checked: CheckedSpec | undefined;
     if (typeof spec === 'string' || spec instanceof URL) {

@@ -1,4 +1,4 @@
-import { symlink } from 'node:fs/promises';
+import { readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CJS, ESM, SAY, saidAs } from '../helpers/cases.js';
@@ -310,6 +310,16 @@ describe('what can not work is a SpecError that says what to move', () => {
       expect(saidAs(ran, `inside ${workers}`)).toEqual([{ codes, results: [1] }]);
     },
   );
+
+  it.each(['', ', { workers: 1 }'])('the library bundled away from its other files%s', async (options) => {
+    const index = await readFile(new URL('../../dist/index.cjs', import.meta.url), 'utf8');
+    const main = `${SAY} const TF = require('./index.cjs');
+      try { new TF({ manager: () => [], worker: () => 1 }${options}) } catch ({ code, message }) { say('alone', { code, message }) }`;
+    const alone = await runIn(await project({ 'index.cjs': index, 'main.cjs': main }), 'main.cjs');
+    expect(saidAs(alone, 'alone')).toEqual([
+      { code: 'ERR_SPEC', message: expect.stringContaining('Mark threadfactory external') as string },
+    ]);
+  });
 
   it('another factory in the place of one whose construction depends on a condition', () => {
     expect(saidAs(ran, 'condition')).toEqual([
