@@ -181,7 +181,7 @@ describe('a column', () => {
   test('gives every value as its structured clone, sent alone', () => {
     fc.assert(
       fc.property(fc.array(anything, { maxLength: 8 }), (values) => expectClones(values)),
-      { numRuns: 200 },
+      { numRuns: 120 },
     );
   });
 
@@ -695,7 +695,7 @@ describe('isJsonExact', () => {
         deepStrictEqual(parsed, clone);
         expect(sharing(parsed)).toBe(sharing(clone));
       }),
-      { numRuns: 250 },
+      { numRuns: 150 },
     );
   });
 

@@ -358,7 +358,7 @@ describe('what can not be sent is left out, the error never', () => {
           expect(arrived.fields).toEqual(fields);
         },
       ),
-      { numRuns: 100 },
+      { numRuns: 60 },
     );
   });
 });
@@ -417,11 +417,11 @@ describe('bounds', () => {
   });
 
   test('a long aggregate is cut, and says by how much', () => {
-    const list = Array.from({ length: 5_000 }, (_, i) => new Error(`e${i}`));
+    const list = Array.from({ length: 1_200 }, (_, i) => new Error(`e${i}`));
     const arrived = roundTrip(new AggregateError(list, 'all')).errors as Error[];
     expect(arrived).toHaveLength(1_000);
     expect(arrived[998]?.message).toBe('e998');
-    expect(arrived[999]?.message).toBe('4001 more errors were left out');
+    expect(arrived[999]?.message).toBe('201 more errors were left out');
     const values = roundTrip(new AggregateError(new Array(2_000).fill('x'), 'all')).errors as unknown[];
     expect(values).toHaveLength(1_001);
     expect(values[1_000]).toMatchObject({ message: '1000 more errors were left out' });

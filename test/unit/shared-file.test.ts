@@ -95,7 +95,7 @@ describe('a shared file', () => {
         expect(fstatSync(file).size).toBeLessThanOrEqual(64 * KB);
         closeSync(opened.pop() ?? -1);
       }),
-      { numRuns: 200 },
+      { numRuns: 120 },
     );
   });
 
