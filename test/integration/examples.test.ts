@@ -46,12 +46,12 @@ async function textOf(folder: string, name: RegExp): Promise<string> {
 
 describe('the examples', () => {
   it('s3-logs: finds the rows with error 505 in every file of the prefix, over several pages of the listing', async () => {
-    const ran = await example('s3-logs/index.cjs', { FILES: '5', ROWS: '2000', PAGE_SIZE: '2' });
+    const ran = await example('s3-logs/index.cjs', { FILES: '5', ROWS: '800', PAGE_SIZE: '2' });
     expect(ran.stderr).toBe('');
     expect(ran.code).toBe(0);
     const [, found, rows, files] =
       /^(\d+) rows with error 505 among (\d+) in (\d+) files/m.exec(ran.stdout) ?? [];
-    expect([rows, files]).toEqual(['10000', '5']);
+    expect([rows, files]).toEqual(['4000', '5']);
     expect(ran.stdout).toContain(`Right: ${found} were generated, ${found} are in the output`);
     const output = await textOf(join(temporary, 's3-logs/index.cjs'), /^output-\d+\.ldjson$/);
     const errors = output
@@ -145,18 +145,18 @@ describe('the examples', () => {
   });
 
   it('resume: a run that was killed goes on, with every file in the end and the recorded ones not run again', async () => {
-    const ran = await example('resume/index.cjs', { LIMIT: '240' });
+    const ran = await example('resume/index.cjs', { LIMIT: '120' });
     expect(ran.stderr).toBe('');
     expect(ran.code).toBe(0);
-    const [, before] = /^Ended by SIGKILL; (\d+) of 240 files were compressed$/m.exec(ran.stdout) ?? [];
+    const [, before] = /^Ended by SIGKILL; (\d+) of 120 files were compressed$/m.exec(ran.stdout) ?? [];
     const [, now, skipped] = /^ {2}(\d+) compressed now, (\d+) before:/m.exec(ran.stdout) ?? [];
     const [, right, once, twice] =
-      /; (\d+) of 240 files are right, (\d+) of them from the first start, (\d+) compressed twice$/m.exec(
+      /; (\d+) of 120 files are right, (\d+) of them from the first start, (\d+) compressed twice$/m.exec(
         ran.stdout,
       ) ?? [];
-    expect(Number(right)).toBe(240);
-    expect(Number(now) + Number(skipped)).toBe(240);
-    expect(Number(skipped)).toBeGreaterThanOrEqual(80);
+    expect(Number(right)).toBe(120);
+    expect(Number(now) + Number(skipped)).toBe(120);
+    expect(Number(skipped)).toBeGreaterThanOrEqual(40);
     expect(Number(once) + Number(twice)).toBe(Number(before));
     expect(Number(once)).toBeGreaterThanOrEqual(Number(skipped));
   });
