@@ -43,7 +43,7 @@ const ES_MODULES = {
 };
 
 const ES_ENTRY = `${ESM}
-  const a = new ThreadFactory({ manager: () => [1, 2], worker: (n) => n + 1 });
+  const a = new ThreadFactory({ manager: () => [1, 2], worker: (n) => n + 1 }, { workers: 1 });
   const b = new ThreadFactory({ manager: () => [1, 2], worker: (n) => n + 10 }, { workers: 1 });
   say('entry', (await a.start()).results);
   say('entry', (await b.start()).results);
@@ -246,14 +246,14 @@ const REFUSED_MODULES = {
     new ThreadFactory({ manager: () => [1], worker: (n) => 'another ' + n });
     if (!ThreadFactory.isWorker) exports.over = f.start()${refused('condition')};`,
   'throws.cjs': `${CJS}
-    const f = new ThreadFactory({ manager: () => [1, 2, 3], worker: (n) => n });
+    const f = new ThreadFactory({ manager: () => [1, 2, 3], worker: (n) => n }, { workers: 1 });
     if (ThreadFactory.isWorker) nothingOfThatName();
     let exits = 0;
     f.on('exit', () => exits++);
     exports.over = f.start().catch((e) =>
       say('throws', { code: e.code, cause: e.cause.name, mine: e.stack.includes('throws.cjs'), few: exits < 8 }));`,
   'rejects.cjs': `${CJS}
-    const f = new ThreadFactory({ manager: () => Array.from({ length: 20 }, (_, i) => i), worker: (n) => n });
+    const f = new ThreadFactory({ manager: () => Array.from({ length: 20 }, (_, i) => i), worker: (n) => n }, { workers: 1 });
     if (ThreadFactory.isWorker) Promise.reject(new RangeError('left behind'));
     let exits = 0;
     f.on('exit', () => exits++);
