@@ -69,21 +69,6 @@ export default defineConfig({
         },
       },
       {
-        // Against the built package: what is checked is what users get.
-        test: {
-          name: 'types',
-          include: [],
-          typecheck: {
-            enabled: true,
-            only: true,
-            checker: 'tsc',
-            include: ['test/types/**/*.test-d.{ts,mts,cts}'],
-            tsconfig: 'test/types/tsconfig.json',
-          },
-          sequence: { groupOrder: 1 },
-        },
-      },
-      {
         // Forks the built package: a process for each file, few at a time.
         test: {
           name: 'integration',
