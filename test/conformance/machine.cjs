@@ -1,4 +1,4 @@
-/** A machine as a process: `node machine.cjs SCRIPT NAME`, the server in REDIS_URL. */
+/** A machine as a process: `node machine.cjs SCRIPT NAME`, the server in REDIS_URL, its workers in WORKERS. */
 const { work } = require('threadfactory/bullmq');
 
 const [, , script, machine] = process.argv;
@@ -6,7 +6,7 @@ const [, , script, machine] = process.argv;
 work(script, {
   name: 'cluster',
   machine,
-  workers: 2,
+  workers: Number(process.env.WORKERS ?? 2),
   lockDuration: 2_000,
   stalledInterval: 500,
   // Whoever is killed every second may have bad luck more often than a job that kills.

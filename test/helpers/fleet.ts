@@ -152,20 +152,23 @@ export async function survive(
     readonly seed: number;
     /** A machine is killed each time 0.2 to 1.2 times as many jobs are told: at most a sixth of the jobs. */
     readonly everyJobs: number;
+    /** Of each machine. */
+    readonly workers: number;
   },
 ): Promise<Survival> {
-  const { jobs, workMs, seed, everyJobs } = options;
+  const { jobs, workMs, seed, everyJobs, workers } = options;
   const next = random(seed);
   const fleet = await Fleet.in(server);
   onTestFinished(() => fleet.end());
   const journal = join(fleet.folder, 'run.jsonl');
   const env = { JOBS: `${jobs}`, JOURNAL: journal, WORK_MS: `${workMs}` };
+  const machineEnv = { WORKERS: `${workers}` };
   const startVictim = async (): Promise<Running> => {
-    const victim = fleet.machine('victim');
+    const victim = fleet.machine('victim', machineEnv);
     await victim.says('works');
     return victim;
   };
-  await fleet.machine('steady').says('works');
+  await fleet.machine('steady', machineEnv).says('works');
   let victim = await startVictim();
   /** @returns how often */
   const killUntilEnd = async (manager: Running): Promise<number> => {

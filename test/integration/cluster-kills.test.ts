@@ -19,9 +19,10 @@ describe.skipIf(!hasRedis)(`two machines (${WITHOUT_REDIS} else)`, () => {
     const jobs = 2_400;
     const { summary, recorded, machineKills } = await survive(server, {
       jobs,
-      workMs: 2,
+      workMs: 1,
       seed: SEED,
       everyJobs: 400,
+      workers: 1,
     });
     expect(summary).toMatchObject({ failed: 0, total: jobs, wrong: -1 });
     expect((summary.completed ?? 0) + (summary.skipped ?? 0)).toBe(jobs);

@@ -20,6 +20,7 @@ describe.skipIf(!hasRedis)(`two machines (${WITHOUT_REDIS} else)`, () => {
       workMs: 1,
       seed: SEED,
       everyJobs: 2_500,
+      workers: 2,
     });
     expect(summary).toMatchObject({ failed: 0, total: JOBS, wrong: -1 });
     expect((summary.completed ?? 0) + (summary.skipped ?? 0)).toBe(JOBS);
