@@ -5,15 +5,19 @@ import { allGone, HANG, HEAD, lives, project, removeProjects, runIn, script } fr
 
 afterAll(removeProjects);
 
+// Where setpriv is found it is the kernel that ends them, however the manager went.
+const FOUND = process.env['PATH'] ?? '';
+const NOT_FOUND = '/nowhere';
+
 describe.each([
-  ['a SIGKILL', "process.kill(process.pid, 'SIGKILL')"],
-  ['process.exit', 'process.exit(3)'],
-  ['an uncaught error', "setTimeout(() => { throw new Error('mine') })"],
-])('after %s of the manager', (what, deed) => {
+  ['a SIGKILL', "process.kill(process.pid, 'SIGKILL')", [FOUND, NOT_FOUND]],
+  ['process.exit', 'process.exit(3)', [FOUND]],
+  ['an uncaught error', "setTimeout(() => { throw new Error('mine') })", [NOT_FOUND]],
+])('after %s of the manager', (what, deed, paths) => {
   // A true loop once: it takes the watchdog's core from it, where there is no setpriv.
   const loop = what === 'a SIGKILL' ? '() => { for (;;); }' : 'hang';
   it('workers are gone within two seconds, idle, awaiting, in a loop or in execSync, with what they started', async () => {
-    for (const path of [process.env['PATH'] ?? '', '/nowhere']) {
+    for (const path of paths) {
       const folder = await project({
         'main.cjs': `${HEAD}${HANG}
           const { existsSync, readFileSync } = require('node:fs');
@@ -84,7 +88,7 @@ describe('no worker outlives its manager', () => {
   });
 
   it('after a SIGKILL at the moment a worker begins to load, with or without setpriv', async () => {
-    for (const path of [process.env['PATH'] ?? '', '/nowhere']) {
+    for (const path of [FOUND, NOT_FOUND]) {
       const folder = await project({
         'main.cjs': `${HEAD}${HANG}
           if (ThreadFactory.isWorker) { require('node:fs').writeSync(1, '[' + process.pid + ']\\n'); hang(); }
