@@ -3,6 +3,7 @@ import type { ChildMessage, FatalPhase, ManagerMessage, ResultsMessage } from '.
 import { BRAND } from '../protocol.js';
 import type { Batch } from './batch.js';
 import type { Child, ChildExit, SpawnChild } from './child.js';
+import { type AttemptAt, Overtime } from './overtime.js';
 
 /**
  * The manager's handle of one forked process, from fork to exit.
@@ -27,10 +28,6 @@ export type WorkerState = 'starting' | 'waiting' | 'beginning' | 'ready' | 'stop
 /** Why a worker process ended. */
 export type ExitReason = 'finished' | 'stopped' | 'recycled' | 'timeout' | 'aborted' | 'startup' | 'crashed';
 
-/** Milliseconds an attempt over its time has to end by itself after `signal` fired. */
-export const OVERTIME_MS = 1000;
-/** Milliseconds for a message that was sent in time to arrive late. */
-const DEADLINE_SLACK_MS = 250;
 /** Milliseconds between SIGTERM and SIGKILL, and for an aborted child to leave by itself. */
 const KILL_GRACE_MS = 500;
 
@@ -74,18 +71,16 @@ export class Worker {
   /** The error that ended it, thrown outside of any job's own call, and the indices of the jobs that ran by then. */
   uncaught: { readonly error: unknown; readonly running: readonly number[] } | undefined;
   exit: ChildExit | undefined;
-  /** Attempts that were over their time when it was killed, as batch and position. */
-  readonly overdue: { readonly batch: Batch; readonly position: number }[] = [];
+  /** Attempts that were over their time when it was killed. */
+  overdue: readonly AttemptAt[] = [];
 
   private _state: WorkerState = 'starting';
   private _reason: ExitReason | undefined;
   private readonly child: Child;
   private startupTimer: Timer | undefined;
   private killTimer: Timer | undefined;
-  private deadlineTimer: Timer | undefined;
-  private deadlineAt = Number.POSITIVE_INFINITY;
-  /** Since when it owes word of the job whose turn it is; only where there is a `timeout`. */
-  private silentSince: number | undefined;
+  /** Where there is a `timeout`. */
+  private readonly overtime: Overtime | undefined;
   private tookTooLong = false;
   /** Whether a signal was sent to it. */
   private wasKilled = false;
@@ -102,6 +97,11 @@ export class Worker {
     private readonly clock: Clock,
     private readonly events: WorkerEvents,
   ) {
+    const { timeout } = limits;
+    if (timeout !== undefined) {
+      const exceeded = (overdue: readonly AttemptAt[]): void => this.overran(overdue);
+      this.overtime = new Overtime({ ...limits, timeout }, clock, () => this.batches, exceeded);
+    }
     this.startupLeft = limits.startupTimeout;
     this.child = spawn({
       message: (message) => this.receive(message),
@@ -160,9 +160,8 @@ export class Worker {
   assign(id: number): void {
     this.id = id;
     this.child.label(id);
-    if (this._state === 'waiting' || this.limits.beginsAtOnce === true)
-      this.child.send({ brand: BRAND, type: 'begin', id });
-    if (this._state === 'waiting') this.beginning();
+    if (this.limits.beginsAtOnce === true) this.tellNumber(id);
+    this.begin();
   }
 
   /**
@@ -179,7 +178,7 @@ export class Worker {
     this.given += message.count;
     this.lastSize = message.count;
     this.child.send({ brand: BRAND, type: 'jobs', ...message });
-    if (this.limits.timeout !== undefined) this.expectStart();
+    this.overtime?.expectStart();
   }
 
   /**
@@ -245,7 +244,7 @@ export class Worker {
       case 'results':
         return this.results(message);
       case 'started':
-        return this.started(message.batch, message.position);
+        return this.started(message);
       case 'progress':
         return this.events.progress(this, message.index, message.data);
       case 'fatal':
@@ -268,15 +267,21 @@ export class Worker {
     this.clock.clear(this.startupTimer);
     this.startupLeft = Math.max(1, this.startupLeft - took);
     this.events.loaded(this);
-    const { id } = this;
-    if (id === undefined || this.state !== 'waiting') return;
-    if (this.limits.beginsAtOnce !== true) this.child.send({ brand: BRAND, type: 'begin', id });
-    this.beginning();
+    this.begin();
   }
 
-  private beginning(): void {
+  /** Once it has loaded and has its number. */
+  private begin(): void {
+    const { id } = this;
+    if (id === undefined || this._state !== 'waiting') return;
+    if (this.limits.beginsAtOnce !== true) this.tellNumber(id);
     this._state = 'beginning';
     this.startStartupTimer();
+  }
+
+  /** It begins with that: now, or as soon as it has loaded. */
+  private tellNumber(id: number): void {
+    this.child.send({ brand: BRAND, type: 'begin', id });
   }
 
   private becameReady(): void {
@@ -292,92 +297,33 @@ export class Worker {
   }
 
   private results(message: ResultsMessage): void {
-    const batch = this.batches.find(({ seq }) => seq === message.batch);
+    const batch = this.batchOf(message);
     if (batch === undefined) return;
     // The user's own handler took that error: the process lives.
     this.uncaught = undefined;
     this.events.results(this, batch, message);
     if (batch.pending === 0) this.batches = this.batches.filter((other) => other !== batch);
     if (this.batches.length === 0) this.alone = false;
-    if (this.limits.timeout !== undefined) this.noteCovered(batch, message);
+    this.overtime?.covered(batch, message);
     if (this._state === 'stopping') this.limitShutdown();
+  }
+
+  private started(message: Extract<ChildMessage, { type: 'started' }>): void {
+    const batch = this.batchOf(message);
+    if (batch !== undefined) this.overtime?.started(batch, message.position);
+  }
+
+  private batchOf({ batch }: { readonly batch: number }): Batch | undefined {
+    return this.batches.find(({ seq }) => seq === batch);
   }
 
   // ---- time limits ----------------------------------------------------------------------------------------------
 
-  private started(seq: number, position: number): void {
-    const batch = this.batches.find((candidate) => candidate.seq === seq);
-    if (batch === undefined) return;
-    // One job at a time: what ran before it in this worker has ended, though its report may still be buffered.
-    if (this.limits.concurrency === 1) for (const other of this.batches) other.running.clear();
-    batch.running.set(position, this.clock.now());
-    this.silentSince = undefined;
-    this.watchDeadline();
-  }
-
-  /** A report says that what it covers has ended; with one job at a time the next one began at about that moment. */
-  private noteCovered(batch: Batch, { from, count, positions }: ResultsMessage): void {
-    for (let at = 0; at < count; at += 1) batch.running.delete(positions?.[at] ?? from + at);
-    if (this.limits.concurrency === 1) {
-      batch.running.clear();
-      if (batch.pending > 0) batch.running.set(batch.next, this.clock.now());
-    }
-    this.expectStart();
-  }
-
-  /**
-   * A worker that says nothing of the job whose turn it is was stopped, or is in a loop that an earlier job left behind:
-   * it has as long as for its start, and then what an attempt has.
-   */
-  private expectStart(): void {
-    const owes = this.batches.length > 0 && !this.batches.some(({ running }) => running.size > 0);
-    if (!owes) this.silentSince = undefined;
-    else this.silentSince ??= this.clock.now();
-    this.watchDeadline();
-  }
-
-  private watchDeadline(): void {
-    const due = this.deadline();
-    if (due === undefined || due >= this.deadlineAt) return;
-    this.clock.clear(this.deadlineTimer);
-    this.deadlineAt = due;
-    this.deadlineTimer = this.clock.after(Math.max(1, due - this.clock.now()), () => {
-      this.deadlineAt = Number.POSITIVE_INFINITY;
-      // What has arrived by now counts: a busy manager must not take its own delay for the worker's.
-      this.clock.soon(() => this.checkDeadline());
-    });
-  }
-
-  private checkDeadline(): void {
-    const due = this.deadline();
-    if (due === undefined || this._state === 'exited' || this.tookTooLong) return;
-    if (due > this.clock.now()) {
-      this.watchDeadline();
-      return;
-    }
-    const limit = this.clock.now() - this.allowance();
-    for (const batch of this.batches) {
-      for (const [position, at] of batch.running) {
-        if (at <= limit) this.overdue.push({ batch, position });
-      }
-    }
+  private overran(overdue: readonly AttemptAt[]): void {
+    this.overdue = overdue;
     this.tookTooLong = true;
     this.kill('timeout');
     this.events.lost();
-  }
-
-  private deadline(): number | undefined {
-    if (this.limits.timeout === undefined) return undefined;
-    const { silentSince, limits } = this;
-    let first = silentSince === undefined ? undefined : silentSince + limits.startupTimeout;
-    for (const batch of this.batches) {
-      for (const at of batch.running.values()) if (first === undefined || at < first) first = at;
-    }
-    return first === undefined ? undefined : first + this.allowance();
-  }
-
-  private allowance(): number {
-    return (this.limits.timeout ?? 0) + OVERTIME_MS + DEADLINE_SLACK_MS;
   }
 
   private startStartupTimer(): void {
@@ -424,7 +370,8 @@ export class Worker {
   private exited(exit: ChildExit): void {
     this.exit = exit;
     this._state = 'exited';
-    for (const timer of [this.startupTimer, this.killTimer, this.deadlineTimer]) this.clock.clear(timer);
+    for (const timer of [this.startupTimer, this.killTimer]) this.clock.clear(timer);
+    this.overtime?.end();
     this.events.exited(this);
     this.batches = [];
   }
