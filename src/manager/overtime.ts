@@ -25,6 +25,9 @@ export interface OvertimeLimits {
   readonly concurrency: number;
 }
 
+/** Which jobs of a batch a report is about. */
+type Covered = Pick<ResultsMessage, 'from' | 'count' | 'positions'>;
+
 /** Watches the attempts of one worker. The only one that writes `running` of its batches. */
 export class Overtime {
   private readonly allowance: number;
@@ -58,7 +61,7 @@ export class Overtime {
   }
 
   /** A report says that what it covers has ended; with one job at a time the next one began at about that moment. */
-  covered(batch: Batch, { from, count, positions }: ResultsMessage): void {
+  covered(batch: Batch, { from, count, positions }: Covered): void {
     for (let at = 0; at < count; at += 1) batch.running.delete(positions?.[at] ?? from + at);
     if (this.limits.concurrency === 1) {
       batch.running.clear();
@@ -108,7 +111,7 @@ export class Overtime {
     const overdue: AttemptAt[] = [];
     for (const batch of this.batches()) {
       for (const [position, at] of batch.running) {
-        if (at <= now - this.allowance) overdue.push({ batch, position });
+        if (at + this.allowance <= now) overdue.push({ batch, position });
       }
     }
     this.end();

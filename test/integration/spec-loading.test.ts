@@ -251,14 +251,14 @@ const REFUSED_MODULES = {
     let exits = 0;
     f.on('exit', () => exits++);
     exports.over = f.start().catch((e) =>
-      say('throws', { code: e.code, cause: e.cause.name, mine: e.stack.includes('throws.cjs'), few: exits < 8 }));`,
+      say('throws', { code: e.code, cause: e.cause.name, mine: e.stack.includes('throws.cjs'), few: exits <= 3 }));`,
   'rejects.cjs': `${CJS}
     const f = new ThreadFactory({ manager: () => Array.from({ length: 20 }, (_, i) => i), worker: (n) => n }, { workers: 1 });
     if (ThreadFactory.isWorker) Promise.reject(new RangeError('left behind'));
     let exits = 0;
     f.on('exit', () => exits++);
     exports.over = f.start().catch((e) =>
-      say('rejects', { code: e.code, named: e.message.includes('left behind'), few: exits < 8 }));`,
+      say('rejects', { code: e.code, named: e.message.includes('left behind'), few: exits <= 3 }));`,
 };
 
 const REFUSED_ENTRY = `${CJS}

@@ -59,7 +59,7 @@ let found: readonly TS.Diagnostic[] | undefined;
 function wrong(): readonly TS.Diagnostic[] {
   if (config === undefined) throw new Error(`There is no tsconfig.json in ${FOLDER}`);
   found ??= [
-    ...config.errors,
+    ...ts.getConfigFileParsingDiagnostics(config),
     ...ts.getPreEmitDiagnostics(ts.createProgram(config.fileNames, config.options)),
   ];
   return found;
@@ -85,6 +85,8 @@ for (const { file, name, tests } of all) {
 }
 
 it('the compiler has nothing to say of what stands around these tests', () => {
+  const inFolder = ts.sys.readDirectory(FOLDER, ['.ts', '.mts', '.cts'], undefined, ['**/*.test-d.*']);
+  expect([...files].sort()).toEqual(inFolder.sort());
   expect(all).not.toEqual([]);
   expect(all.filter(({ tests }) => tests.length === 0)).toEqual([]);
   const around = wrong().filter(

@@ -389,10 +389,14 @@ describe('the time of an attempt', () => {
   it('that is over while its report is on the way in the same turn is not over', () => {
     const { worker, child, clock, give } = ready(timed);
     give('a');
-    // The manager was busy: its timer is looked at before the message that has waited with it.
-    clock.after(ALLOWED, () => clock.soon(() => child.complete()));
     child.say({ type: 'started', batch: 0, position: 0 });
+    const soon: (() => void)[] = [];
+    clock.soon = (callback) => void soon.push(callback);
+    // The manager was busy: its timer is looked at before the message that has waited with it.
     clock.advance(ALLOWED);
+    expect(soon).toHaveLength(1);
+    child.complete();
+    for (const callback of soon) callback();
     expect([child.signals, worker.state, worker.held]).toEqual([[], 'ready', 0]);
   });
 
