@@ -61,6 +61,14 @@ describe('the time of attempts', () => {
     expect(heard).toEqual([]);
   });
 
+  it('leaves no timer behind when the worker goes', () => {
+    const { clock, overtime, give } = watch();
+    overtime.started(give('a'), 0);
+    expect(clock.pending).toBe(1);
+    overtime.end();
+    expect(clock.pending).toBe(0);
+  });
+
   it('is looked at when what has arrived by then was handled', () => {
     const { clock, heard, overtime, give, report } = watch();
     const soon: (() => void)[] = [];
