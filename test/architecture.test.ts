@@ -241,6 +241,23 @@ describe('the house', () => {
   });
 });
 
+describe('the tests', () => {
+  it('remove the folders that they made', () => {
+    const folder = join(import.meta.dirname, 'integration');
+    const makes = /\b(project|script|commandProject)\b[^;]* from '\.\.\/helpers\/(script|shell)\.js'/;
+    const texts = readdirSync(folder).map((name) => ({
+      name,
+      text: readFileSync(join(folder, name), 'utf8'),
+    }));
+    const making = texts.filter(({ text }) => makes.test(text));
+    expect(making.length).toBeGreaterThan(0);
+    const forgetful = making.filter(
+      ({ text }) => !/afterAll\(removeProjects\)|await removeProjects\(\)/.test(text),
+    );
+    expect(forgetful.map(({ name }) => name)).toEqual([]);
+  });
+});
+
 describe('the import rules', () => {
   const judge = (path: string, text: string): string[] => breaches(new Map([[path, text]]), ROOMS, RESERVED);
 

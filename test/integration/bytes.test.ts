@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
-import { HEAD, project, runIn } from '../helpers/script.js';
+import { afterAll, expect, it } from 'vitest';
+import { HEAD, project, removeProjects, runIn } from '../helpers/script.js';
+
+afterAll(removeProjects);
 
 /** Jobs and results that JSON does not hold: 100 KB each way, an error with bytes, and progress. */
 const PROGRAM = (options: string): string => `${HEAD}
