@@ -9,6 +9,9 @@
 /** Marks our messages. Changes with the protocol, so that two versions never half-understand each other. */
 export const BRAND = 'threadfactory/1';
 
+/** Milliseconds an attempt over its time has to end by itself after `signal` fired: in its worker, and before its worker is ended. */
+export const OVERTIME_MS = 1000;
+
 /** A column of values as the codec wrote it: a count of undefineds, plain data, bytes, or pieces of such bytes. */
 export type EncodedColumn =
   | number

@@ -243,18 +243,15 @@ describe('the house', () => {
 
 describe('the tests', () => {
   it('remove the folders that they made', () => {
-    const folder = join(import.meta.dirname, 'integration');
     const makes = /\b(project|script|commandProject)\b[^;]* from '\.\.\/helpers\/(script|shell)\.js'/;
-    const texts = readdirSync(folder).map((name) => ({
-      name,
-      text: readFileSync(join(folder, name), 'utf8'),
-    }));
-    const making = texts.filter(({ text }) => makes.test(text));
+    const making = [...sourcesOf(join(import.meta.dirname, 'integration'))].filter(([, text]) =>
+      makes.test(text),
+    );
     expect(making.length).toBeGreaterThan(0);
     const forgetful = making.filter(
-      ({ text }) => !/afterAll\(removeProjects\)|await removeProjects\(\)/.test(text),
+      ([, text]) => !/afterAll\(removeProjects\)|await removeProjects\(\)/.test(text),
     );
-    expect(forgetful.map(({ name }) => name)).toEqual([]);
+    expect(forgetful.map(([name]) => name)).toEqual([]);
   });
 });
 

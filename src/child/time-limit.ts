@@ -1,10 +1,8 @@
 import type { Clock, Timer } from '../clock.js';
 import type { JobTimeoutError } from '../errors.js';
 import { timeoutError } from '../errors.js';
+import { OVERTIME_MS } from '../protocol.js';
 import { Context } from './context.js';
-
-/** Milliseconds an attempt over its time has to end by itself. */
-const OVERTIME_MS = 1000;
 
 /** Marks an attempt that is over its time, whatever the job itself threw. */
 export class OverTime {

@@ -3,7 +3,7 @@ import type { ChildMessage, FatalPhase, ManagerMessage, ResultsMessage } from '.
 import { BRAND } from '../protocol.js';
 import type { Batch } from './batch.js';
 import type { Child, ChildExit, SpawnChild } from './child.js';
-import { type AttemptAt, Overtime } from './overtime.js';
+import { type AttemptAt, Deadline } from './deadline.js';
 
 /**
  * The manager's handle of one forked process, from fork to exit.
@@ -80,7 +80,7 @@ export class Worker {
   private startupTimer: Timer | undefined;
   private killTimer: Timer | undefined;
   /** Where there is a `timeout`. */
-  private readonly overtime: Overtime | undefined;
+  private readonly deadline: Deadline | undefined;
   private tookTooLong = false;
   /** Whether a signal was sent to it. */
   private wasKilled = false;
@@ -100,7 +100,7 @@ export class Worker {
     const { timeout } = limits;
     if (timeout !== undefined) {
       const exceeded = (overdue: readonly AttemptAt[]): void => this.overran(overdue);
-      this.overtime = new Overtime({ ...limits, timeout }, clock, () => this.batches, exceeded);
+      this.deadline = new Deadline({ ...limits, timeout }, clock, () => this.batches, exceeded);
     }
     this.startupLeft = limits.startupTimeout;
     this.child = spawn({
@@ -178,7 +178,7 @@ export class Worker {
     this.given += message.count;
     this.lastSize = message.count;
     this.child.send({ brand: BRAND, type: 'jobs', ...message });
-    this.overtime?.expectStart();
+    this.deadline?.expectStart();
   }
 
   /**
@@ -304,13 +304,13 @@ export class Worker {
     this.events.results(this, batch, message);
     if (batch.pending === 0) this.batches = this.batches.filter((other) => other !== batch);
     if (this.batches.length === 0) this.alone = false;
-    this.overtime?.covered(batch, message);
+    this.deadline?.covered(batch, message);
     if (this._state === 'stopping') this.limitShutdown();
   }
 
   private started(message: Extract<ChildMessage, { type: 'started' }>): void {
     const batch = this.batchOf(message);
-    if (batch !== undefined) this.overtime?.started(batch, message.position);
+    if (batch !== undefined) this.deadline?.started(batch, message.position);
   }
 
   private batchOf({ batch }: { readonly batch: number }): Batch | undefined {
@@ -371,7 +371,7 @@ export class Worker {
     this.exit = exit;
     this._state = 'exited';
     for (const timer of [this.startupTimer, this.killTimer]) this.clock.clear(timer);
-    this.overtime?.end();
+    this.deadline?.end();
     this.events.exited(this);
     this.batches = [];
   }

@@ -12,6 +12,7 @@ export class FakeClock implements Clock {
   private time = 0;
   private readonly timers = new Map<Timer, Entry>();
   private soons: (() => void)[] = [];
+  private isHeld = false;
 
   now = (): number => {
     this.reads += 1;
@@ -49,8 +50,23 @@ export class FakeClock implements Clock {
     this.time += ms;
   }
 
+  /** From now on what is wanted `soon` waits for `release`: until a test has said what arrives before. */
+  hold(): void {
+    this.isHeld = true;
+  }
+
+  /** How much is wanted `soon` and waits. */
+  get waiting(): number {
+    return this.soons.length;
+  }
+
   /** Calls back all that was wanted `soon`, and what that wants in turn. */
   flush(): void {
+    if (!this.isHeld) this.release();
+  }
+
+  /** The same where it is held back. */
+  release(): void {
     for (let next = this.soons.shift(); next !== undefined; next = this.soons.shift()) next();
   }
 

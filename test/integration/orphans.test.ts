@@ -5,19 +5,19 @@ import { allGone, HANG, HEAD, lives, project, removeProjects, runIn, script } fr
 
 afterAll(removeProjects);
 
-// Where setpriv is found the kernel ends them, too, however the manager went: the hardest way shows that.
+// Where setpriv is found the kernel ends them, too.
 const FOUND = process.env['PATH'] ?? '';
 const NOT_FOUND = '/nowhere';
 
 describe.each([
-  ['a SIGKILL', "process.kill(process.pid, 'SIGKILL')", [FOUND, NOT_FOUND]],
-  ['process.exit', 'process.exit(3)', [NOT_FOUND]],
-  ['an uncaught error', "setTimeout(() => { throw new Error('mine') })", [NOT_FOUND]],
-])('after %s of the manager', (what, deed, paths) => {
+  ['a SIGKILL', "process.kill(process.pid, 'SIGKILL')"],
+  ['process.exit', 'process.exit(3)'],
+  ['an uncaught error', "setTimeout(() => { throw new Error('mine') })"],
+])('after %s of the manager', (what, deed) => {
   // A true loop once: it takes the watchdog's core from it, where there is no setpriv.
   const loop = what === 'a SIGKILL' ? '() => { for (;;); }' : 'hang';
   it('workers are gone within two seconds, idle, awaiting, in a loop or in execSync, with what they started', async () => {
-    for (const path of paths) {
+    for (const path of [FOUND, NOT_FOUND]) {
       const folder = await project({
         'main.cjs': `${HEAD}${HANG}
           const { existsSync, readFileSync } = require('node:fs');

@@ -629,8 +629,7 @@ describe('a timeout', () => {
   test('does not count what neighbours did at a stretch against a job that waited beside them', async () => {
     const clock = new FakeClock();
     // What is wanted `soon` comes after what has arrived: here, when the test says so.
-    const soon: (() => void)[] = [];
-    clock.soon = (callback) => void soon.push(callback);
+    clock.hold();
     const gates = [new Gate(), new Gate()];
     const { runner, channel } = await readyRunner(
       {
@@ -646,7 +645,7 @@ describe('a timeout', () => {
     clock.advance(20);
     for (const gate of gates) gate.open();
     await turn();
-    for (const callback of soon) callback();
+    clock.release();
     expect(channel.outcomes()).toEqual(values(undefined, undefined));
     expect(clock.pending).toBe(0);
   });

@@ -140,18 +140,17 @@ describe('the start of a worker', () => {
   it('has its own time, not that of a manager that was busy meanwhile', () => {
     const { worker, child, clock } = start({ startupTimeout: 1000 });
     worker.assign(1);
-    const soon: (() => void)[] = [];
-    clock.soon = (callback) => void soon.push(callback);
+    clock.hold();
     // Its timer is looked at before the message that has waited with it.
     clock.pass(60_000);
     clock.advance(0);
     child.say({ type: 'loaded', took: 300 });
-    for (const callback of soon.splice(0)) callback();
+    clock.release();
     expect([worker.state, child.signals]).toEqual(['beginning', []]);
     clock.advance(699);
-    expect(soon).toEqual([]);
+    expect(clock.waiting).toBe(0);
     clock.advance(1);
-    for (const callback of soon) callback();
+    clock.release();
     expect(child.signals).toEqual(['SIGTERM']);
   });
 
@@ -390,13 +389,12 @@ describe('the time of an attempt', () => {
     const { worker, child, clock, give } = ready(timed);
     give('a');
     child.say({ type: 'started', batch: 0, position: 0 });
-    const soon: (() => void)[] = [];
-    clock.soon = (callback) => void soon.push(callback);
+    clock.hold();
     // The manager was busy: its timer is looked at before the message that has waited with it.
     clock.advance(ALLOWED);
-    expect(soon).toHaveLength(1);
+    expect(clock.waiting).toBe(1);
     child.complete();
-    for (const callback of soon) callback();
+    clock.release();
     expect([child.signals, worker.state, worker.held]).toEqual([[], 'ready', 0]);
   });
 

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../clock.js';
 import type { ResultsMessage } from '../protocol.js';
+import { OVERTIME_MS } from '../protocol.js';
 import type { Batch } from './batch.js';
 
 /*
@@ -7,8 +8,6 @@ import type { Batch } from './batch.js';
  * is in a loop or was stopped, is noticed here.
  */
 
-/** Milliseconds an attempt over its time has to end by itself after `signal` fired. */
-const OVERTIME_MS = 1000;
 /** Milliseconds for a message that was sent in time to arrive late. */
 const SLACK_MS = 250;
 
@@ -19,7 +18,7 @@ export interface AttemptAt {
 }
 
 /** The times of a worker that count here, in milliseconds. */
-export interface OvertimeLimits {
+export interface DeadlineLimits {
   readonly timeout: number;
   readonly startupTimeout: number;
   readonly concurrency: number;
@@ -29,7 +28,7 @@ export interface OvertimeLimits {
 type Covered = Pick<ResultsMessage, 'from' | 'count' | 'positions'>;
 
 /** Watches the attempts of one worker. The only one that writes `running` of its batches. */
-export class Overtime {
+export class Deadline {
   private readonly allowance: number;
   /** Since when the worker owes word of the job whose turn it is. */
   private silentSince: number | undefined;
@@ -43,7 +42,7 @@ export class Overtime {
    *   it began the job whose turn it is
    */
   constructor(
-    private readonly limits: OvertimeLimits,
+    private readonly limits: DeadlineLimits,
     private readonly clock: Clock,
     private readonly batches: () => readonly Batch[],
     private readonly exceeded: (overdue: readonly AttemptAt[]) => void,
