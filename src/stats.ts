@@ -84,7 +84,7 @@ export class StatsCollector {
       const jobs = to - from;
       this.run.add(duration, jobs);
       const middle = settlements[from + ((jobs - 1) >> 1)] ?? first;
-      if (handedAt !== undefined) this.wait.add(Math.max(0, middle.startedAt - handedAt), jobs);
+      if (handedAt !== undefined) this.wait.add(middle.startedAt - handedAt, jobs);
       const worker = this.workers.get(id);
       if (worker === undefined) continue;
       worker.jobs += jobs;

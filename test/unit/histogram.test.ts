@@ -48,4 +48,20 @@ describe('a histogram of durations', () => {
     const histogram = histogramOf([Number.NaN, -5, 0, Number.POSITIVE_INFINITY]);
     expect([histogram.count, histogram.min, histogram.percentile(0.5)]).toEqual([4, 0, 0]);
   });
+
+  it('counts each value once, however many there are and whenever it is asked', () => {
+    const histogram = new Histogram();
+    for (let value = 1; value <= 2500; value += 1) {
+      histogram.add(value);
+      if (value === 400 || value === 900) {
+        expect([histogram.count, histogram.min, histogram.max]).toEqual([value, 1, value]);
+      }
+      if (value % 1000 === 0) histogram.add(value, 3);
+    }
+    expect(histogram.count).toBe(2500 + 6);
+    expect(histogram.sum).toBe((2500 * 2501) / 2 + 3000 + 6000);
+    expect(histogram.percentile(0.5) / 1250).toBeCloseTo(1, 2);
+    const filled = [...histogram.filled()].reduce((sum, [, times]) => sum + times, 0);
+    expect(filled).toBe(histogram.count);
+  });
 });
