@@ -300,7 +300,8 @@ export class Run {
   private conclude(settlements: readonly Settlement[]): void {
     const tells = this.events.wants('completed');
     const total = this.source?.total;
-    for (const settlement of settlements) {
+    for (let at = 0; at < settlements.length; at += 1) {
+      const settlement = settlements[at] as Settlement;
       if (isFailed(settlement)) {
         const reported = this.events.wants('error');
         this.tally.fail(settlement, reported);
