@@ -84,9 +84,9 @@ export class OpenBatch {
     return this.message.attempts?.[position] ?? 1;
   }
 
-  /** Whether it has run for longer than it may. */
+  /** Whether it has run for as long as it may. */
   isOverBudget(now: number): boolean {
-    return now - this.begunAt > this.message.budget;
+    return now - this.begunAt >= this.message.budget;
   }
 
   /** Gives back what has not begun. */

@@ -107,6 +107,22 @@ describe('the size of a batch', () => {
     expect(sizer.size(demand)).toBeGreaterThan(TARGET_MS - 2);
   });
 
+  test('is soon right after a first job that was slow because its code was cold', () => {
+    const sizer = new BatchSizer('auto', 4, 1);
+    sizer.observe(1, 10, 10);
+    sizer.observe(8, 8, 1);
+    expect(sizer.size(demand)).toBe(TARGET_MS / 2);
+    sizer.observe(25, 25, 1);
+    expect(sizer.size(demand)).toBeGreaterThan(TARGET_MS * 0.7);
+  });
+
+  test('believes few fast jobs no more than the many before them', () => {
+    const sizer = new BatchSizer('auto', 4, 1);
+    sizer.observe(100, 1000, 10);
+    sizer.observe(1, 1, 1);
+    expect(sizer.size(demand)).toBe(Math.floor(TARGET_MS / 7.3));
+  });
+
   test('learns nothing from a report of no jobs', () => {
     const sizer = new BatchSizer('auto', 4, 1);
     sizer.observe(0, 0, 0);
@@ -127,7 +143,7 @@ describe('the size of a batch', () => {
   test('is at most a fair share of what is left, so that the tail stays balanced', () => {
     const sizer = new BatchSizer('auto', 4, 1);
     sizer.observe(100, 0.1, 0.001);
-    expect([80, 8, 3, 1].map((remaining) => sizer.size({ ...demand, remaining }))).toEqual([10, 1, 1, 1]);
+    expect([80, 8, 3, 1].map((remaining) => sizer.size({ ...demand, remaining }))).toEqual([20, 2, 1, 1]);
     expect(sizer.size({ ...demand, remaining: 0 })).toBe(0);
   });
 

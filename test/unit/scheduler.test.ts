@@ -56,11 +56,11 @@ describe('handing out', () => {
     expect(one.batches.map(({ count }) => count)).toEqual([1, 8]);
     two.complete(undefined, { nanoseconds: 0.01e6 });
     manager.clock.flush();
-    // 30 are left; each of two workers may take a quarter of them.
+    // 22 are left; each of two workers may take half of them.
     expect(two.batches.map(({ count }) => count)).toEqual([1, 8]);
     one.complete(undefined, { nanoseconds: 0.01e6 });
     manager.clock.flush();
-    expect(one.lastBatch.count).toBe(6);
+    expect(one.lastBatch.count).toBe(11);
   });
 
   it('gives what a worker has given back to another one', () => {
