@@ -9,6 +9,26 @@ import { failure } from './endings.js';
 import type { FailedJob, Settlement } from './tally.js';
 import type { Worker } from './worker.js';
 
+/** A report as it is read here, and what it adds up to. */
+interface Told {
+  readonly values: readonly unknown[];
+  readonly failed: ReadonlyMap<number, FailedAttempt>;
+  readonly count: number;
+  readonly from: number;
+  readonly positions: readonly number[] | undefined;
+  readonly starts: readonly number[] | undefined;
+  readonly startedAt: number;
+  /** What each took, or all of them on average. */
+  readonly nanoseconds: readonly number[] | undefined;
+  readonly mean: number;
+  readonly isInRow: boolean;
+  /** The worker's number. */
+  readonly id: number;
+  /** Milliseconds. */
+  total: number;
+  longest: number;
+}
+
 /**
  * What a worker's report comes to: for each of its jobs that is still open an ending, and what it cost to the sizer.
  * A job counts once, whatever is said about it how often: a batch knows which of its jobs were reported.
@@ -32,23 +52,46 @@ export class Reports {
   }
 
   private settle(worker: Worker, batch: Batch, message: ResultsMessage): void {
-    const { nanoseconds, count } = message;
+    const { count, from, positions, starts, startedAt, nanoseconds } = message;
     const { values, failed } = read(batch, message);
     this.noteLate(worker, batch, failed);
-    const id = worker.id ?? 0;
+    const isInRow = positions === undefined && batch.reportNext(from, count);
+    // Of one shape, whatever the message has and lacks: what runs once a job is compiled for that alone.
+    const isUniform = typeof nanoseconds === 'number';
+    const told: Told = {
+      values,
+      failed,
+      count,
+      from,
+      positions,
+      starts,
+      startedAt,
+      mean: isUniform ? nanoseconds : 0,
+      nanoseconds: isUniform ? undefined : nanoseconds,
+      isInRow,
+      id: worker.id ?? 0,
+      total: 0,
+      longest: 0,
+    };
+    const settlements = this.settlementsOf(batch, told);
+    this.parts.sizer.observe(count, told.total, told.longest);
+    this.parts.sizer.observeBytes(count, encodedSize(message.values));
+    this.parts.endings.settle(settlements, batch.handedAt);
+  }
+
+  /** Adds up what the jobs took, too. */
+  private settlementsOf(batch: Batch, told: Told): Settlement[] {
+    const { values, failed, count, from, positions, starts, nanoseconds, mean, isInRow, id } = told;
     const settlements: Settlement[] = [];
-    const inRow = message.positions === undefined && batch.reportNext(message.from, count);
-    let next = message.startedAt;
-    let total = 0;
-    let longest = 0;
+    let next = told.startedAt;
     for (let at = 0; at < count; at += 1) {
-      const position = message.positions?.[at] ?? message.from + at;
-      const duration = (typeof nanoseconds === 'number' ? nanoseconds : (nanoseconds[at] ?? 0)) / 1e6;
-      const startedAt = message.starts?.[at] ?? next;
+      const position = positions?.[at] ?? from + at;
+      const duration = (nanoseconds?.[at] ?? mean) / 1e6;
+      const startedAt = starts?.[at] ?? next;
       next += duration;
-      total += duration;
-      if (duration > longest) longest = duration;
-      if (!inRow && !batch.report(position)) continue;
+      told.total += duration;
+      if (duration > told.longest) told.longest = duration;
+      if (!isInRow && !batch.report(position)) continue;
       const index = batch.indexAt(position);
       const job = batch.jobAt(position);
       const attempt = batch.attemptAt(position);
@@ -61,9 +104,7 @@ export class Reports {
         if (ended !== undefined) settlements.push(ended);
       }
     }
-    this.parts.sizer.observe(count, total, longest);
-    this.parts.sizer.observeBytes(count, encodedSize(message.values));
-    this.parts.endings.settle(settlements, batch.handedAt);
+    return settlements;
   }
 
   /** An attempt that did not complete: what was refused would be refused again. */
