@@ -24,6 +24,9 @@ export interface LaneHost {
   laneEnded(lane: Lane): void;
 }
 
+/** Jobs run by one call: in a loop that goes on for long V8 compiles it a second time, since the first can only be called. */
+const LEG = 256;
+
 /** A job that has to be waited for. */
 interface Waiting {
   readonly position: number;
@@ -60,9 +63,10 @@ export class Lane {
     host.laneEnded(this);
   }
 
-  /** Runs jobs of a batch until something has to be reported, or waited for: the job that it is, then. */
+  /** Runs jobs of a batch until something has to be reported, or waited for: the job that it is, then. `LEG` at most. */
   private runThrough(batch: OpenBatch): Waiting | undefined {
     const { host, watch } = this;
+    let left = LEG;
     do {
       const position = batch.take(watch.now);
       const context = host.contextOf(batch, position);
@@ -78,7 +82,8 @@ export class Lane {
       Context.end(context);
       watch.lap(batch.report, failed !== undefined);
       this.note(batch, position, value, failed, false);
-    } while (this.goesOn(batch));
+      left -= 1;
+    } while (left > 0 && this.goesOn(batch));
     return undefined;
   }
 
