@@ -14,7 +14,7 @@ export const MAX_BATCH = 2048;
 const MAX_BYTES = 256 * 1024;
 /** A batch is at most so many times the one before it on the same worker, so that one lucky job proves little. */
 const GROWTH = 8;
-/** What a slower report weighs against all that is known, and a faster one against as many jobs as it has itself. */
+/** What a slower report weighs against all that is known; and what a faster one weighs at least, however few jobs it has. */
 const SLOWER = 0.7;
 const FASTER = 0.3;
 
@@ -143,7 +143,7 @@ export interface Demand {
 export class BatchSizer {
   /** Recent milliseconds a job takes of a worker's time, weighing the slow ones more. */
   private jobMs: number | undefined;
-  /** How many jobs that stands for: the first one, which is slow because its code is cold, is soon outweighed. */
+  /** How many jobs that stands for, so that a first one, which is slow because its code is cold, is soon outweighed. */
   private knownJobs = 0;
   private longestMs = 0;
   private jobBytes = 0;
