@@ -105,7 +105,7 @@ export class Lane {
 
   /** Whether the next job of a batch runs before anything is reported. */
   private goesOn(batch: OpenBatch): boolean {
-    return batch.hasNext && (this.watch.isBehind || !this.host.batches.isReportDue(this.watch.now));
+    return batch.hasNext && (this.watch.isBehind || !this.host.batches.isReportDue(batch, this.watch.now));
   }
 
   private note(

@@ -24,11 +24,12 @@ export class OpenBatch {
   readonly report: Report;
   /** Jobs that have begun and not ended. */
   running = 0;
+  /** When its first job began, by the worker's clock. */
+  begunAt = 0;
   private readonly jobs: readonly unknown[];
   private readonly unreadable = new Map<number, SerializationError>();
   private next = 0;
   private end: number;
-  private begunAt = 0;
 
   /**
    * @param message the batch as it came

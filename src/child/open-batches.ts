@@ -60,9 +60,9 @@ export class OpenBatches {
     return undefined;
   }
 
-  /** Whether what has ended should be reported now. */
-  isReportDue(now: number): boolean {
-    return now - this.lastReport >= this.flushMs;
+  /** Whether what has ended of a batch should be reported now. Before it began it had nothing to report. */
+  isReportDue(batch: OpenBatch, now: number): boolean {
+    return now - Math.max(this.lastReport, batch.begunAt) >= this.flushMs;
   }
 
   /**
@@ -79,7 +79,7 @@ export class OpenBatches {
   begins(batch: OpenBatch, position: number, now: number): void {
     const { timeout, concurrency } = this.options;
     if (timeout === undefined) return;
-    if (concurrency === 1 && position > 0 && !this.isReportDue(now)) return;
+    if (concurrency === 1 && position > 0 && !this.isReportDue(batch, now)) return;
     this.flushBatch(batch);
     this.lastReport = now;
     this.send({ brand: BRAND, type: 'started', batch: batch.seq, position });

@@ -14,7 +14,7 @@ export const MAX_BATCH = 2048;
 const MAX_BYTES = 256 * 1024;
 /** A batch is at most so many times the one before it on the same worker, so that one lucky job proves little. */
 const GROWTH = 8;
-/** What a slower report weighs against all that is known; and what a faster one weighs at least, however few jobs it has. */
+/** What a slower report weighs against what is known, and the least that a faster one does; more where it has more jobs. */
 const SLOWER = 0.7;
 const FASTER = 0.3;
 
@@ -141,7 +141,7 @@ export interface Demand {
 
 /** Decides how many jobs a worker gets. Pure: what it knows it was told by `observe`. */
 export class BatchSizer {
-  /** Recent milliseconds a job takes of a worker's time, weighing the slow ones more. */
+  /** Recent milliseconds a job takes of a worker's time, weighing a slow report more than a fast one of as many jobs. */
   private jobMs: number | undefined;
   /** How many jobs that stands for, so that a first one, which is slow because its code is cold, is soon outweighed. */
   private knownJobs = 0;
@@ -182,10 +182,10 @@ export class BatchSizer {
     // A waiting batch hides a round trip; near the end it would hide jobs behind a long one instead (SPEED, rule 2).
     if (held >= this.concurrency && !this.worthQueueing(remaining)) return 0;
     if (this.fixed !== 'auto') return this.fixed;
-    // An equal share of what is left: guided self-scheduling (Polychronopoulos and Kuck, 1987). Half of that costs a third more
-    // messages at the end, and is no better balanced.
-    const fair = Math.ceil(remaining / this.workers);
-    const floor = Math.max(1, Math.min(this.concurrency - held, fair));
+    // It should last no longer than half of what the others need for all that is left. With many workers one that is
+    // unlucky keeps all of them waiting; with two, half an equal share would cost a third more messages at the end.
+    const fair = Math.ceil(remaining / Math.max(1, 2 * (this.workers - 1)));
+    const floor = Math.max(1, Math.min(this.concurrency - held, Math.ceil(remaining / this.workers)));
     if (this.jobMs === undefined || last === 0) return floor;
     const byTime = this.jobMs > 0 ? Math.floor(TARGET_MS / this.jobMs) : MAX_BATCH;
     const byBytes = this.jobBytes > 0 ? Math.floor(MAX_BYTES / this.jobBytes) : MAX_BATCH;

@@ -123,6 +123,27 @@ describe('the size of a batch', () => {
     expect(sizer.size(demand)).toBe(Math.floor(TARGET_MS / 7.3));
   });
 
+  test('is nearer to what most jobs took, and to what the slower ones did', () => {
+    const sizer = new BatchSizer('auto', 4, 1);
+    const sizes: number[] = [];
+    for (const [count, ms] of [
+      [1, 5],
+      [4, 1],
+      [20, 2],
+      [10, 1],
+      [40, 1],
+      [2, 1],
+      [5, 1],
+      [1, 4],
+      [3, 1],
+    ] as const) {
+      sizer.observe(count, count * ms, ms);
+      sizes.push(sizer.size(demand));
+    }
+    // 5 ms; 1.8; 0.3 x 1.8 + 0.7 x 2 = 1.94; 20 parts of that and 10 of 1, 1.63; 1.27; 1.19; 1.11; 3.13; 1.53.
+    expect(sizes).toEqual([10, 27, 25, 30, 39, 42, 45, 15, 32]);
+  });
+
   test('learns nothing from a report of no jobs', () => {
     const sizer = new BatchSizer('auto', 4, 1);
     sizer.observe(0, 0, 0);
@@ -143,7 +164,7 @@ describe('the size of a batch', () => {
   test('is at most a fair share of what is left, so that the tail stays balanced', () => {
     const sizer = new BatchSizer('auto', 4, 1);
     sizer.observe(100, 0.1, 0.001);
-    expect([80, 8, 3, 1].map((remaining) => sizer.size({ ...demand, remaining }))).toEqual([20, 2, 1, 1]);
+    expect([80, 8, 3, 1].map((remaining) => sizer.size({ ...demand, remaining }))).toEqual([14, 2, 1, 1]);
     expect(sizer.size({ ...demand, remaining: 0 })).toBe(0);
   });
 
@@ -154,6 +175,15 @@ describe('the size of a batch', () => {
     expect(sizer.size({ ...demand, last: 0, remaining: 8 })).toBe(4);
     sizer.observe(10, 100, 10);
     expect(sizer.size(demand)).toBe(TARGET_MS);
+  });
+
+  test('is half of what each of the others would get of the rest, and half of the rest where there are two', () => {
+    const sizes = [1, 2, 3, 9].map((workers) => {
+      const sizer = new BatchSizer('auto', workers, 1);
+      sizer.observe(100, 0.1, 0.001);
+      return sizer.size({ ...demand, remaining: 320 });
+    });
+    expect(sizes).toEqual([320, 160, 80, 20]);
   });
 
   test('is what the user fixed', () => {

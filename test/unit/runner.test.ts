@@ -430,6 +430,16 @@ describe('a batch over its budget', () => {
     expect(channel.returned).toBe(6);
   });
 
+  test('gives it back then, however long the worker had waited for the batch', async () => {
+    const clock = new FakeClock();
+    const { runner, channel } = await readyRunner({ workerProcess: () => clock.pass(4) }, { clock });
+    runner.accept(batchOf([0, 0]));
+    clock.pass(30);
+    runner.accept(batchOf(new Array(100).fill(0), { batch: 1, first: 2, budget: FLUSH_MS }));
+    expect(channel.outcomes(1)).toHaveLength(FLUSH_MS / 4);
+    expect(channel.returned).toBe(100 - FLUSH_MS / 4);
+  });
+
   test('has nothing to give back with its last job', async () => {
     const clock = new FakeClock();
     const { runner, channel } = await readyRunner({ workerProcess: () => clock.pass(60) }, { clock });

@@ -63,6 +63,16 @@ describe('handing out', () => {
     expect(one.lastBatch.count).toBe(11);
   });
 
+  it('gives nothing to wait behind another batch once a job was long, however short the others were', () => {
+    const manager = new FakeManager(list(30), { workers: 1 });
+    const one = manager.child(0).getReady();
+    one.complete(undefined, { nanoseconds: 1e6 });
+    manager.clock.flush();
+    one.complete(undefined, { nanoseconds: [...new Array(7).fill(1e6), 5000e6] });
+    manager.clock.flush();
+    expect(one.batches.map(({ count }) => count)).toEqual([1, 8, 1]);
+  });
+
   it('gives what a worker has given back to another one', () => {
     const manager = new FakeManager(list(20), { workers: 2, batchSize: 10 });
     const [one, two] = [manager.child(0).getReady(), manager.child(1).getReady()];

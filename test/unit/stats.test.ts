@@ -36,6 +36,14 @@ describe('the stats of a run', () => {
     expect(wait?.mean).toBeCloseTo(0.5, 2);
   });
 
+  it('take a wait that two clocks disagree about for none', () => {
+    const stats = new StatsCollector(1);
+    stats.settled([completed(0, 1, 999, 10), completed(1, 1, 998, 10)], 1000);
+    expect(stats.summarise(1000, 0, 0).wait).toMatchObject({ count: 2, mean: 0, min: 0, max: 0 });
+    stats.settled([completed(2, 1, 990, 20)], 1000);
+    expect(stats.summarise(1000, 0, 0).wait).toMatchObject({ count: 3, mean: 0, min: 0, max: 0 });
+  });
+
   it('say nothing of the wait where nobody knows when jobs were handed out', () => {
     const stats = new StatsCollector(1);
     stats.settled([completed(0, 1, 1000, 1)], undefined);
