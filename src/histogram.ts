@@ -16,6 +16,10 @@ function bucketOf(milliseconds: number): number {
   return bucket > 0 ? Math.min(bucket, BUCKETS - 1) : 0;
 }
 
+function durationOf(milliseconds: number): number {
+  return milliseconds > 0 && Number.isFinite(milliseconds) ? milliseconds : 0;
+}
+
 /** Where a bucket begins, in milliseconds. */
 export function bucketStart(bucket: number): number {
   return 2 ** (bucket / PER_DOUBLING) / 1000;
@@ -44,14 +48,11 @@ export class Histogram {
    * @param times how often it occurred
    */
   add(milliseconds: number, times = 1): void {
-    if (times !== 1) {
-      this.#tally(milliseconds, times);
-      return;
-    }
+    if (times !== 1) this.#countAll();
     this.#putDown ??= new Float64Array(PUT_DOWN);
     this.#putDown[this.#waiting] = milliseconds;
     this.#waiting += 1;
-    if (this.#waiting === PUT_DOWN) this.#countAll();
+    if (times !== 1 || this.#waiting === PUT_DOWN) this.#countAll(times);
   }
 
   get count(): number {
@@ -103,19 +104,28 @@ export class Histogram {
     }
   }
 
-  #countAll(): void {
-    for (let at = 0; at < this.#waiting; at += 1) this.#tally(this.#putDown?.[at] ?? 0, 1);
-    this.#waiting = 0;
-  }
-
-  #tally(milliseconds: number, times: number): void {
-    const value = milliseconds > 0 && Number.isFinite(milliseconds) ? milliseconds : 0;
+  /** Sums are kept beside the loop: stored in the histogram, each would be a number on the heap. */
+  #countAll(times = 1): void {
+    const putDown = this.#putDown;
+    const waiting = this.#waiting;
+    if (putDown === undefined || waiting === 0) return;
     this.#buckets ??= new Float64Array(BUCKETS);
-    const bucket = bucketOf(value);
-    this.#buckets[bucket] = (this.#buckets[bucket] ?? 0) + times;
-    this.#count += times;
-    this.#sum += value * times;
-    if (value < this.#min) this.#min = value;
-    if (value > this.#max) this.#max = value;
+    const buckets = this.#buckets;
+    let sum = this.#sum;
+    let min = this.#min;
+    let max = this.#max;
+    for (let at = 0; at < waiting; at += 1) {
+      const value = durationOf(putDown[at] ?? 0);
+      const bucket = bucketOf(value);
+      buckets[bucket] = (buckets[bucket] ?? 0) + times;
+      sum += value * times;
+      if (value < min) min = value;
+      if (value > max) max = value;
+    }
+    this.#sum = sum;
+    this.#min = min;
+    this.#max = max;
+    this.#count += waiting * times;
+    this.#waiting = 0;
   }
 }

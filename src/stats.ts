@@ -76,20 +76,22 @@ export class StatsCollector {
    */
   settled(settlements: readonly Settlement[], handedAt: number | undefined): void {
     this.settledJobs += settlements.length;
-    // Those that were too short to be timed singly are counted together: a stretch of equal durations is one addition.
-    for (let from = 0, to = 0; from < settlements.length; from = to) {
-      const first = settlements[from] as Settlement;
-      const { duration, id } = first;
-      for (to = from + 1; settlements[to]?.duration === duration && settlements[to]?.id === id; ) to += 1;
-      const jobs = to - from;
-      this.run.add(duration, jobs);
-      const middle = settlements[from + ((jobs - 1) >> 1)] ?? first;
-      if (handedAt !== undefined) this.wait.add(middle.startedAt - handedAt, jobs);
-      const worker = this.workers.get(id);
-      if (worker === undefined) continue;
-      worker.jobs += jobs;
-      worker.busy += duration * jobs;
+    if (areAlike(settlements)) {
+      const middle = settlements[(settlements.length - 1) >> 1];
+      if (middle !== undefined) this.count(middle, settlements.length, handedAt);
+      return;
     }
+    for (let at = 0; at < settlements.length; at += 1) this.count(settlements[at] as Settlement, 1, handedAt);
+  }
+
+  /** @param jobs how many are counted by this one */
+  private count({ duration, startedAt, id }: Settlement, jobs: number, handedAt: number | undefined): void {
+    this.run.add(duration, jobs);
+    if (handedAt !== undefined) this.wait.add(startedAt - handedAt, jobs);
+    const worker = this.workers.get(id);
+    if (worker === undefined) return;
+    worker.jobs += jobs;
+    worker.busy += duration * jobs;
   }
 
   retried(): void {
@@ -138,6 +140,16 @@ export class StatsCollector {
     const utilisation = lived > 0 ? Math.min(1, busy / (lived * this.concurrency)) : 0;
     return { id, jobs, busy, alive: lived, utilisation, peakRss };
   }
+}
+
+/** Whether one worker did them in equal times: those that were too short to be timed singly are counted in one go. */
+function areAlike(settlements: readonly Settlement[]): boolean {
+  const first = settlements[0];
+  for (let at = 1; at < settlements.length; at += 1) {
+    const { duration, id } = settlements[at] as Settlement;
+    if (duration !== first?.duration || id !== first.id) return false;
+  }
+  return true;
 }
 
 function spread(histogram: Histogram): Spread {

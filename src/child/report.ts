@@ -8,12 +8,15 @@ const MAX_BYTES = 64 * 1024 * 1024;
 
 /**
  * What became of some jobs of one batch, collected in columns until it is sent.
- * Positions are sent only where they did not come one after the other; times only where they differ. Columns of times are
- * as long as the batch from the start: V8 compiles a store into one in a third of the time it needs for a `push`.
+ * Positions are sent only where they did not come one after the other; times only where they differ. Columns are as long
+ * as the batch from the start: V8 compiles a store into one in a third of the time it needs for a `push`, and once; a `push`
+ * again where the first value of a new array is no small number.
  */
 export class Report {
   returned = 0;
-  private values: unknown[] = [];
+  /** What jobs returned; the first `count` of these. */
+  private readonly values: unknown[];
+  private count = 0;
   /** Of each value; kept from the first one that is out of order. */
   private positions: number[] | undefined;
   private failed: FailedAttempt[] = [];
@@ -31,12 +34,13 @@ export class Report {
     private readonly message: JobsMessage,
     private readonly epochOffset: number,
   ) {
+    this.values = new Array<unknown>(message.count).fill(undefined);
     this.durations = new Float64Array(message.count);
     this.starts = new Float64Array(message.count);
   }
 
   get empty(): boolean {
-    return this.values.length === 0 && this.returned === 0;
+    return this.count === 0 && this.returned === 0;
   }
 
   /** @param count jobs that were timed together, from `start` on, each `each` milliseconds */
@@ -50,15 +54,16 @@ export class Report {
   }
 
   add(position: number, value: unknown, failed: FailedAttempt | undefined): void {
-    const { values } = this;
-    if (values.length === 0) this.from = position;
-    if (this.positions !== undefined || position !== this.from + values.length) this.misplace(position);
-    values.push(value);
+    const { count } = this;
+    if (count === 0) this.from = position;
+    if (this.positions !== undefined || position !== this.from + count) this.misplace(position);
+    this.values[count] = value;
+    this.count = count + 1;
     if (failed !== undefined) this.failed.push(failed);
   }
 
   private misplace(position: number): void {
-    this.positions ??= this.values.map((_, at) => this.from + at);
+    this.positions ??= Array.from({ length: this.count }, (_, at) => this.from + at);
     this.positions.push(position);
   }
 
@@ -69,8 +74,8 @@ export class Report {
    * @param peakRss bytes; 0 where nobody measures
    */
   take(full: boolean, peakRss: number): ResultsMessage[] {
-    const { returned } = this;
-    const messages = this.messages(0, this.values.length);
+    const { returned, count } = this;
+    const messages = this.messages(0, count);
     const last = messages.length - 1;
     messages[last] = {
       ...(messages[last] as ResultsMessage),
@@ -78,7 +83,8 @@ export class Report {
       ...(full ? { full } : {}),
       ...(peakRss > 0 ? { peakRss } : {}),
     };
-    this.values = [];
+    this.values.fill(undefined, 0, count);
+    this.count = 0;
     this.positions = undefined;
     this.failed = [];
     this.returned = 0;
@@ -133,7 +139,7 @@ export class Report {
   }
 
   private failedAmong(from: number, to: number): readonly FailedAttempt[] {
-    if (this.failed.length === 0 || to - from === this.values.length) return this.failed;
+    if (this.failed.length === 0 || to - from === this.count) return this.failed;
     const among = new Set<number>();
     for (let at = from; at < to; at += 1) among.add(this.positionOf(at));
     return this.failed.filter(({ position }) => among.has(position));

@@ -9,7 +9,7 @@ import { failure } from './endings.js';
 import type { FailedJob, Settlement } from './tally.js';
 import type { Worker } from './worker.js';
 
-/** A report as it is read here, and what it adds up to. */
+/** A report as it is read here. */
 interface Told {
   readonly values: readonly unknown[];
   readonly failed: ReadonlyMap<number, FailedAttempt>;
@@ -24,9 +24,6 @@ interface Told {
   readonly isInRow: boolean;
   /** The worker's number. */
   readonly id: number;
-  /** Milliseconds. */
-  total: number;
-  longest: number;
 }
 
 /**
@@ -70,27 +67,24 @@ export class Reports {
       nanoseconds: isUniform ? undefined : nanoseconds,
       isInRow,
       id: worker.id ?? 0,
-      total: 0,
-      longest: 0,
     };
     const settlements = this.settlementsOf(batch, told);
-    this.parts.sizer.observe(count, told.total, told.longest);
+    const { total, longest } = sumOf(nanoseconds, count);
+    this.parts.sizer.observe(count, total, longest);
     this.parts.sizer.observeBytes(count, encodedSize(message.values));
     this.parts.endings.settle(settlements, batch.handedAt);
   }
 
-  /** Adds up what the jobs took, too. */
   private settlementsOf(batch: Batch, told: Told): Settlement[] {
     const { values, failed, count, from, positions, starts, nanoseconds, mean, isInRow, id } = told;
-    const settlements: Settlement[] = [];
+    const settlements = new Array<Settlement>(count);
+    let settled = 0;
     let next = told.startedAt;
     for (let at = 0; at < count; at += 1) {
       const position = positions?.[at] ?? from + at;
       const duration = (nanoseconds?.[at] ?? mean) / 1e6;
       const startedAt = starts?.[at] ?? next;
       next += duration;
-      told.total += duration;
-      if (duration > told.longest) told.longest = duration;
       if (!isInRow && !batch.report(position)) continue;
       const index = batch.indexAt(position);
       const job = batch.jobAt(position);
@@ -98,12 +92,23 @@ export class Reports {
       const fault = failed.size === 0 ? undefined : failed.get(position);
       if (fault === undefined) {
         const result = values[at];
-        settlements.push({ index, job, result, id, attempt, startedAt, duration, done: 0, total: undefined });
+        settlements[settled++] = {
+          index,
+          job,
+          result,
+          id,
+          attempt,
+          startedAt,
+          duration,
+          done: 0,
+          total: undefined,
+        };
       } else {
         const ended = this.end({ index, job, id, attempt, startedAt, duration }, fault);
-        if (ended !== undefined) settlements.push(ended);
+        if (ended !== undefined) settlements[settled++] = ended;
       }
     }
+    settlements.length = settled;
     return settlements;
   }
 
@@ -139,6 +144,23 @@ export class Reports {
       }),
     );
   }
+}
+
+/** What the jobs of a report took, and the longest of them, in milliseconds. */
+function sumOf(
+  nanoseconds: number | readonly number[],
+  count: number,
+): { readonly total: number; readonly longest: number } {
+  if (typeof nanoseconds === 'number')
+    return { total: (nanoseconds * count) / 1e6, longest: nanoseconds / 1e6 };
+  let total = 0;
+  let longest = 0;
+  for (let at = 0; at < count; at += 1) {
+    const one = nanoseconds[at] ?? 0;
+    total += one;
+    if (one > longest) longest = one;
+  }
+  return { total: total / 1e6, longest: longest / 1e6 };
 }
 
 /** The values of a report, and what failed in it, by position; a result that can't be read here is its job's failure. */

@@ -36,6 +36,21 @@ describe('the stats of a run', () => {
     expect(wait?.mean).toBeCloseTo(0.5, 2);
   });
 
+  it('tell apart whose jobs they were, and what each took, where only some are alike', () => {
+    const stats = new StatsCollector(1);
+    stats.ready(1, 0);
+    stats.ready(2, 0);
+    stats.settled([completed(0, 1, 10, 5), completed(1, 2, 20, 5), completed(2, 1, 30, 5)], 0);
+    stats.settled([completed(3, 2, 10, 5), completed(4, 2, 20, 7), completed(5, 2, 30, 5)], 0);
+    const { run, wait, workers } = stats.summarise(1000, 1000, 0);
+    expect(workers.map(({ jobs, busy }) => [jobs, busy])).toEqual([
+      [2, 10],
+      [4, 22],
+    ]);
+    expect(run).toMatchObject({ count: 6, min: 5, max: 7, mean: 32 / 6 });
+    expect(wait).toMatchObject({ count: 6, min: 10, max: 30, mean: 20 });
+  });
+
   it('take a wait that two clocks disagree about for none', () => {
     const stats = new StatsCollector(1);
     stats.settled([completed(0, 1, 999, 10), completed(1, 1, 998, 10)], 1000);
