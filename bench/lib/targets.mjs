@@ -66,6 +66,12 @@ export const targets = [
     value: (findings) => findings.speedup('journal', 'threadfactory-journal', 'threadfactory'),
   },
   { what: '50 µs jobs, time over the ceiling', most: 1.12, value: timeOver('cpu-50us', 'ceiling') },
+  {
+    what: '50 µs jobs for two seconds, time over the ceiling',
+    most: 1.12,
+    aim: true,
+    value: timeOver('cpu-50us-short', 'ceiling'),
+  },
   { what: '50 µs jobs, times the fastest peer', least: 2, value: lead('cpu-50us') },
   { what: '1 ms jobs, time over the ceiling', most: 1.05, value: timeOver('cpu-1ms', 'ceiling') },
   { what: '1 ms jobs, times the fastest peer', least: 1, value: lead('cpu-1ms') },
