@@ -61,6 +61,12 @@ const MAX_PLAIN_BYTES = 32 * 1024 * 1024;
 /** Bytes: what Linux writes or reads at once, and a page less than Node's own message lengths hold. */
 const MAX_BYTES = 2 ** 31 - 4096;
 
+/**
+ * Values that are sorted by one call: a loop that goes on for long V8 compiles twice, and what runs once a column, where it
+ * is a part of the same function, has run too seldom by then and has all of it compiled again.
+ */
+const LEG = 256;
+
 const { stringify, parse } = JSON;
 const { getPrototypeOf } = Object;
 
@@ -80,20 +86,14 @@ export function encodeColumn(
   const copies = plainCopies();
   const plain: unknown[] = [];
   const frames: Frame[] = [];
-  const isClean = arePrototypesClean();
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i];
-    const copy = isClean ? copyPlain(value, copies) : NOT_PLAIN;
-    if (copy !== NOT_PLAIN) {
-      plain[i] = copy;
-      continue;
-    }
-    plain[i] = undefined;
+  const frame = (value: unknown, position: number): void => {
     copies.exact = false;
-    const frame = encodeFrame(value, i, nameOf);
-    if (frame instanceof SerializationError) onRefused(i, frame);
-    else frames.push(frame);
-  }
+    const framed = encodeFrame(value, position, nameOf);
+    if (framed instanceof SerializationError) onRefused(position, framed);
+    else frames.push(framed);
+  };
+  const sorting = { values, plain, copies: arePrototypesClean() ? copies : undefined, frame };
+  for (let from = 0; from < values.length; from += LEG) sort(sorting, from);
   const encoded = join(plain, copies, frames);
   if (typeof encoded !== 'object' || !('cause' in encoded)) return encoded;
   const sent = new Set(frames.map(({ position }) => position));
@@ -103,6 +103,27 @@ export function encodeColumn(
     onRefused(i, new SerializationError(message, encoded));
   });
   return values.length;
+}
+
+/** How values are sorted: copied, or left to `frame`. */
+interface Sorting {
+  readonly values: readonly unknown[];
+  /** Gets the copies, and undefined in the place of the others. */
+  readonly plain: unknown[];
+  /** What is known of the copies; undefined where nothing can be copied. */
+  readonly copies: PlainCopies | undefined;
+  readonly frame: (value: unknown, position: number) => void;
+}
+
+/** Sorts `LEG` values at most. */
+function sort({ values, plain, copies, frame }: Sorting, from: number): void {
+  const to = Math.min(from + LEG, values.length);
+  for (let i = from; i < to; i++) {
+    const value = values[i];
+    const copy = copies === undefined ? NOT_PLAIN : copyPlain(value, copies);
+    plain[i] = copy === NOT_PLAIN ? undefined : copy;
+    if (copy === NOT_PLAIN) frame(value, i);
+  }
 }
 
 /**

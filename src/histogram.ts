@@ -48,6 +48,7 @@ export class Histogram {
    * @param times how often it occurred
    */
   add(milliseconds: number, times = 1): void {
+    // What occurred several times is put down alone, and counted at once.
     if (times !== 1) this.#countAll();
     this.#putDown ??= new Float64Array(PUT_DOWN);
     this.#putDown[this.#waiting] = milliseconds;
@@ -104,7 +105,10 @@ export class Histogram {
     }
   }
 
-  /** Sums are kept beside the loop: stored in the histogram, each would be a number on the heap. */
+  /**
+   * Counts what is put down. Sums are kept beside the loop: stored in the histogram, each would be a number on the heap.
+   * @param times how often each of them occurred
+   */
   #countAll(times = 1): void {
     const putDown = this.#putDown;
     const waiting = this.#waiting;

@@ -76,16 +76,16 @@ export class StatsCollector {
    */
   settled(settlements: readonly Settlement[], handedAt: number | undefined): void {
     this.settledJobs += settlements.length;
-    if (areAlike(settlements)) {
-      const middle = settlements[(settlements.length - 1) >> 1];
-      if (middle !== undefined) this.count(middle, settlements.length, handedAt);
+    const middle = settlements[(settlements.length - 1) >> 1];
+    if (middle !== undefined && areAlike(settlements)) {
+      this.tally(middle, settlements.length, handedAt);
       return;
     }
-    for (let at = 0; at < settlements.length; at += 1) this.count(settlements[at] as Settlement, 1, handedAt);
+    for (let at = 0; at < settlements.length; at += 1) this.tally(settlements[at] as Settlement, 1, handedAt);
   }
 
   /** @param jobs how many are counted by this one */
-  private count({ duration, startedAt, id }: Settlement, jobs: number, handedAt: number | undefined): void {
+  private tally({ duration, startedAt, id }: Settlement, jobs: number, handedAt: number | undefined): void {
     this.run.add(duration, jobs);
     if (handedAt !== undefined) this.wait.add(startedAt - handedAt, jobs);
     const worker = this.workers.get(id);

@@ -18,8 +18,8 @@ export interface LaneHost {
   /** Calls `workerProcess`. */
   process(job: unknown, context: Context): unknown;
   contextOf(batch: OpenBatch, position: number): Context;
-  /** Waits for an asynchronous job that began at `startedAt`. */
-  settled(value: PromiseLike<unknown>, context: Context, startedAt: number): Promise<unknown>;
+  /** An asynchronous job that began at `startedAt` is about to be waited for. @returns what to wait for */
+  watched(value: PromiseLike<unknown>, context: Context, startedAt: number): PromiseLike<unknown>;
   /** The lane has no job left. */
   laneEnded(lane: Lane): void;
 }
@@ -40,19 +40,38 @@ interface Waiting {
  * the time to compile one that waits for nothing.
  */
 export class Lane {
+  /** The context of the job that it waits for. Written here alone. */
+  waitsFor: Context | undefined;
+
   constructor(
     private readonly host: LaneHost,
     private readonly watch: Stopwatch,
   ) {}
 
-  /** Runs what there is to run. */
+  /** Runs what there is to run. It waits for jobs itself: each function between would cost them a promise. */
   async run(): Promise<void> {
     const { host, watch } = this;
     const { batches } = host;
     watch.start();
     for (let batch = batches.next(); batch !== undefined; batch = batch.hasNext ? batch : batches.next()) {
       const waiting = this.runThrough(batch);
-      if (waiting !== undefined) await this.settled(batch, waiting);
+      if (waiting !== undefined) {
+        const { position, context, value } = waiting;
+        // The tiny ones before it were timed together: their group ends here.
+        watch.split(batch.report);
+        let result: unknown;
+        let failed: FailedAttempt | undefined;
+        this.waitsFor = context;
+        try {
+          result = await host.watched(value, context, watch.now);
+        } catch (error) {
+          failed = failure(position, error);
+        }
+        this.waitsFor = undefined;
+        Context.end(context);
+        watch.lap(batch.report, true);
+        this.note(batch, position, result, failed, true);
+      }
       if (this.goesOn(batch)) continue;
       watch.split(batch.report);
       const room = batches.report(batch, watch.now);
@@ -85,22 +104,6 @@ export class Lane {
       left -= 1;
     } while (left > 0 && this.goesOn(batch));
     return undefined;
-  }
-
-  private async settled(batch: OpenBatch, { position, context, value }: Waiting): Promise<void> {
-    const { host, watch } = this;
-    // The tiny ones before it were timed together: their group ends here.
-    watch.split(batch.report);
-    let result: unknown;
-    let failed: FailedAttempt | undefined;
-    try {
-      result = await host.settled(value, context, watch.now);
-    } catch (error) {
-      failed = failure(position, error);
-    }
-    Context.end(context);
-    watch.lap(batch.report, true);
-    this.note(batch, position, result, failed, true);
   }
 
   /** Whether the next job of a batch runs before anything is reported. */

@@ -50,12 +50,11 @@ export class Runner implements ContextHost, LaneHost {
 
   private state: 'idle' | 'open' | 'closing' | 'closed' = 'idle';
   private beginning: Promise<boolean> | undefined;
+  private readonly lanes: Lane[] = [];
   private readonly idleLanes: Lane[] = [];
   private busyLanes = 0;
   /** Who waits until no lane is busy. */
   private quiet: (() => void)[] = [];
-  /** Contexts of the jobs that are waiting for something: only those can be told that they are stopped. */
-  private readonly waiting = new Set<Context>();
 
   constructor(
     private readonly functions: WorkerFunctions,
@@ -124,9 +123,9 @@ export class Runner implements ContextHost, LaneHost {
     await this.lanesEnded();
   }
 
-  /** Indices of the jobs that are waiting for something: of all that are under way, whenever the event loop turns. */
+  /** Indices of the jobs that are waiting for something, ascending: of all that are under way, whenever the event loop turns. */
   get running(): number[] {
-    return [...this.waiting].map(({ index = -1 }) => index);
+    return this.waiting.map(({ index = -1 }) => index).sort((a, b) => a - b);
   }
 
   /** Sends what is buffered. */
@@ -168,18 +167,14 @@ export class Runner implements ContextHost, LaneHost {
     return new Context(this, batch.indexAt(position), batch.attemptAt(position));
   }
 
-  /** Waits for an asynchronous job; meanwhile what is buffered is sent and its time is watched. */
-  async settled(value: PromiseLike<unknown>, context: Context, startedAt: number): Promise<unknown> {
+  /** Until an asynchronous job has ended what is buffered is sent, and its time is watched. */
+  watched(value: PromiseLike<unknown>, context: Context, startedAt: number): PromiseLike<unknown> {
     const { timeout, clock, abandons } = this.options;
     const { isShared } = this;
     this.batches.flushSoon();
-    this.waiting.add(context);
-    try {
-      if (timeout === undefined) return await value;
-      return await inTime(value, context, startedAt, { timeout, clock, abandons, isShared });
-    } finally {
-      this.waiting.delete(context);
-    }
+    return timeout === undefined
+      ? value
+      : inTime(value, context, startedAt, { timeout, clock, abandons, isShared });
   }
 
   laneEnded(lane: Lane): void {
@@ -190,10 +185,19 @@ export class Runner implements ContextHost, LaneHost {
     for (const resolve of this.quiet.splice(0)) resolve();
   }
 
+  /** Contexts of the jobs that are waiting for something: only those can be told that they are stopped. */
+  private get waiting(): Context[] {
+    return this.lanes.flatMap(({ waitsFor }) => waitsFor ?? []);
+  }
+
   private startLane(): void {
     const { clock, concurrency } = this.options;
     const mayGroup = concurrency === 1 && this.timeout === undefined;
-    const lane = this.idleLanes.pop() ?? new Lane(this, new Stopwatch(clock.now, mayGroup));
+    let lane = this.idleLanes.pop();
+    if (lane === undefined) {
+      lane = new Lane(this, new Stopwatch(clock.now, mayGroup));
+      this.lanes.push(lane);
+    }
     this.busyLanes += 1;
     void lane.run();
   }

@@ -27,9 +27,11 @@ describe('the stats of a run', () => {
 
   it('count jobs that were too short to be timed singly together', () => {
     const stats = new StatsCollector(1);
+    stats.ready(1, 0);
     const jobs = Array.from({ length: 1000 }, (_, at) => completed(at, 1, 1000 + at * 0.001, 0.001));
     stats.settled(jobs, 1000);
-    const { run, wait } = stats.summarise(1000, 0, 0);
+    const { run, wait, workers } = stats.summarise(1000, 0, 0);
+    expect(workers).toMatchObject([{ jobs: 1000, busy: 1 }]);
     expect(run).toMatchObject({ count: 1000, min: 0.001, max: 0.001 });
     expect(run.mean).toBeCloseTo(0.001, 9);
     expect(wait?.count).toBe(1000);
