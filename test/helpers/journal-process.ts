@@ -36,9 +36,12 @@ export function compile(files: readonly string[], folder: string): void {
   });
 }
 
-/** Starts a process with this text as its ES module. */
+let scripts = 0;
+
+/** Starts a process with this text as its ES module: a file of its own, since others may be reading theirs. */
 export function start(text: string, folder: string): JournalProcess {
-  const script = join(folder, 'script.mjs');
+  scripts += 1;
+  const script = join(folder, `script-${scripts}.mjs`);
   writeFileSync(script, text);
   const { NODE_OPTIONS: _, ...env } = process.env;
   const child = spawn(process.execPath, [script], { env, stdio: ['pipe', 'pipe', 'inherit'] });
