@@ -62,7 +62,7 @@ const MAX_PLAIN_BYTES = 32 * 1024 * 1024;
 const MAX_BYTES = 2 ** 31 - 4096;
 
 /**
- * Values that are sorted by one call: a loop that goes on for long V8 compiles twice, and what runs once a column, where it
+ * Values that are sifted by one call: a loop that goes on for long V8 compiles twice, and what runs once a column, where it
  * is a part of the same function, has run too seldom by then and has all of it compiled again.
  */
 const LEG = 256;
@@ -74,6 +74,7 @@ const { getPrototypeOf } = Object;
  * Writes a column. Never throws for what a value is; the user's getters are called. A column beyond what a message
  * holds (2 GiB) has all its values refused: it should have been cut into smaller ones.
  *
+ * @param values a list that no getter of its values can get at and make longer or shorter
  * @param onRefused called once for each value that can't be sent
  * @param nameOf names a value in its error; `value 0` and so on by default
  */
@@ -92,8 +93,8 @@ export function encodeColumn(
     if (framed instanceof SerializationError) onRefused(position, framed);
     else frames.push(framed);
   };
-  const sorting = { values, plain, copies: arePrototypesClean() ? copies : undefined, frame };
-  for (let from = 0; from < values.length; from += LEG) sort(sorting, from);
+  const sifting = { values, plain, copies: arePrototypesClean() ? copies : undefined, frame };
+  for (let from = 0; from < values.length; from += LEG) sift(sifting, from);
   const encoded = join(plain, copies, frames);
   if (typeof encoded !== 'object' || !('cause' in encoded)) return encoded;
   const sent = new Set(frames.map(({ position }) => position));
@@ -105,8 +106,8 @@ export function encodeColumn(
   return values.length;
 }
 
-/** How values are sorted: copied, or left to `frame`. */
-interface Sorting {
+/** How values are sifted: copied, or left to `frame`. */
+interface Sifting {
   readonly values: readonly unknown[];
   /** Gets the copies, and undefined in the place of the others. */
   readonly plain: unknown[];
@@ -115,8 +116,8 @@ interface Sorting {
   readonly frame: (value: unknown, position: number) => void;
 }
 
-/** Sorts `LEG` values at most. */
-function sort({ values, plain, copies, frame }: Sorting, from: number): void {
+/** Sifts `LEG` values at most. */
+function sift({ values, plain, copies, frame }: Sifting, from: number): void {
   const to = Math.min(from + LEG, values.length);
   for (let i = from; i < to; i++) {
     const value = values[i];

@@ -48,7 +48,7 @@ export class Lane {
     private readonly watch: Stopwatch,
   ) {}
 
-  /** Runs what there is to run. It waits for jobs itself: each function between would cost them a promise. */
+  /** Runs what there is to run. It waits for jobs itself: each function between costs them a promise, as that of a time limit does. */
   async run(): Promise<void> {
     const { host, watch } = this;
     const { batches } = host;
@@ -60,14 +60,16 @@ export class Lane {
         // The tiny ones before it were timed together: their group ends here.
         watch.split(batch.report);
         let result: unknown;
-        let failed: FailedAttempt | undefined;
+        let thrown: { readonly error: unknown } | undefined;
         this.waitsFor = context;
         try {
           result = await host.watched(value, context, watch.now);
         } catch (error) {
-          failed = failure(position, error);
+          thrown = { error };
         }
+        // Before the error is looked at: its getters are the user's.
         this.waitsFor = undefined;
+        const failed = thrown === undefined ? undefined : failure(position, thrown.error);
         Context.end(context);
         watch.lap(batch.report, true);
         this.note(batch, position, result, failed, true);

@@ -71,6 +71,25 @@ describe('a report of a batch', () => {
     ]);
   });
 
+  test('keeps to each part what was said of its jobs, in whatever order they ended', () => {
+    const report = reportOf(4);
+    const large = Buffer.alloc(40 * 1024 * 1024);
+    const failed = { position: 0, kind: 'threw', error: 'no' } as const;
+    report.add(2, large, undefined);
+    report.timed(1, 10, 1);
+    report.add(0, undefined, failed);
+    report.timed(1, 20, 2);
+    report.add(3, large, undefined);
+    report.timed(1, 30, 4);
+    const messages = report.take(false, 0);
+    expect(
+      messages.map((one) => [one.positions, one.startedAt, one.starts, one.nanoseconds, one.failed]),
+    ).toEqual([
+      [[2], 10, [10], [1e6], undefined],
+      [[0, 3], 20, [20, 30], [2e6, 4e6], [failed]],
+    ]);
+  });
+
   test('is several messages where all results are refused, since they may only be too much together', () => {
     const report = reportOf(3);
     end(report, { 0: () => {}, 1: () => {} });

@@ -599,6 +599,14 @@ describe('what can not be sent', () => {
     expect(error.cause).toBe(thrown);
   });
 
+  test.each([255, 256, 257, 513])('each of %i is told of once, and those between them arrive', (count) => {
+    const refused: number[] = [];
+    const values = Array.from({ length: count }, (_, at) => (at % 2 === 0 ? () => at : new Map([[at, at]])));
+    const encoded = encodeColumn(values, (position) => refused.push(position));
+    expect(refused).toEqual(values.flatMap((_, at) => (at % 2 === 0 ? [at] : [])));
+    expect(decodeColumn(encoded)).toEqual(values.map((value) => (value instanceof Map ? value : undefined)));
+  });
+
   test('a getter that throws every other time, or something that is no Error, is refused in some words', () => {
     let calls = 0;
     class Moody {

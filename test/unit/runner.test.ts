@@ -172,6 +172,42 @@ describe('asynchronous jobs', () => {
     open[0]?.open();
     await turn();
     expect(runner.running).toEqual([11, 12]);
+    open[1]?.open();
+    await turn();
+    expect(runner.running).toEqual([12]);
+    open[2]?.open();
+    await turn();
+    expect(runner.running).toEqual([]);
+  });
+
+  test('run no more by the time that anybody looks at what they threw', async () => {
+    const seen: (readonly number[])[] = [];
+    const { runner } = await readyRunner({
+      workerProcess: async () => {
+        throw Object.defineProperty(new Error(), 'message', {
+          get: () => {
+            seen.push(runner.running);
+            return 'looked at';
+          },
+        });
+      },
+    });
+    runner.accept(batchOf([0]));
+    await turn();
+    expect(seen.length).toBeGreaterThan(0);
+    expect(seen.flat()).toEqual([]);
+  });
+
+  test('keep the time that they wait to themselves, though tiny ones before them were timed together', async () => {
+    const open = new Gate();
+    const { runner, channel, clock } = await readyRunner({
+      workerProcess: (job) => (job < 3 ? job : open.opened),
+    });
+    runner.accept(batchOf([0, 1, 2, 3]));
+    clock.pass(50);
+    open.open();
+    await turn();
+    expect(channel.results.map(({ nanoseconds }) => nanoseconds)).toEqual([[0, 0, 0, 50e6]]);
   });
 
   test('run as many at once as `concurrency` says, and are reported as they end', async () => {
