@@ -52,7 +52,6 @@ export class Runner implements ContextHost, LaneHost {
   private beginning: Promise<boolean> | undefined;
   private readonly lanes: Lane[] = [];
   private readonly idleLanes: Lane[] = [];
-  private busyLanes = 0;
   /** Who waits until no lane is busy. */
   private quiet: (() => void)[] = [];
 
@@ -179,10 +178,13 @@ export class Runner implements ContextHost, LaneHost {
 
   laneEnded(lane: Lane): void {
     this.idleLanes.push(lane);
-    this.busyLanes -= 1;
     this.batches.flush();
     if (this.busyLanes > 0) return;
     for (const resolve of this.quiet.splice(0)) resolve();
+  }
+
+  private get busyLanes(): number {
+    return this.lanes.length - this.idleLanes.length;
   }
 
   /** Contexts of the jobs that are waiting for something: only those can be told that they are stopped. */
@@ -198,7 +200,6 @@ export class Runner implements ContextHost, LaneHost {
       lane = new Lane(this, new Stopwatch(clock.now, mayGroup));
       this.lanes.push(lane);
     }
-    this.busyLanes += 1;
     void lane.run();
   }
 
