@@ -101,8 +101,10 @@ describe('on a terminal', () => {
       ['fail', 'the run failed'],
     ] as const;
     for (const [how, words] of ends) {
-      shown().run(`clear; ${process.execPath} main.cjs ${how}; echo status $?`);
-      const lines = await shown().until((all) => all.some((line) => /^status \d/.test(line)));
+      // By its name: the end of the one before is on the screen until it is cleared.
+      const ended = new RegExp(`^status of ${how}: \\d`);
+      shown().run(`clear; ${process.execPath} main.cjs ${how}; echo status of ${how}: $?`);
+      const lines = await shown().until((all) => all.some((line) => ended.test(line)));
       expect(lines.filter((line) => line.includes(words))).toHaveLength(1);
       expect(lines.filter((line) => /\/3|^1 +\d/.test(line))).toEqual([]);
       expect([how, shown().cursorShown]).toEqual([how, true]);
