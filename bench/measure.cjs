@@ -51,7 +51,8 @@ function sourceOf(spec, lazy) {
 }
 
 function verify(spec, outcome) {
-  if (spec.contender === 'ceiling') return undefined;
+  // The ceiling has compared those that stay in its children.
+  if (spec.contender === 'ceiling' && outcome.results === undefined) return undefined;
   if (spec.keep) return check(spec, outcome.results);
   if (outcome.sum !== (spec.count * (spec.count - 1)) / 2) throw new Error('wrong sum of results');
   return outcome.sum;

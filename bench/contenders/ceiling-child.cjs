@@ -3,8 +3,13 @@
 const { functions } = require('../work/functions.cjs');
 const { jobArray } = require('../work/jobs.cjs');
 
-process.once('message', ({ spec, from, to }) => {
-  const jobs = jobArray(spec, from, to);
+function jobsAt(spec, indices) {
+  const all = jobArray(spec);
+  return indices.map((index) => all[index]);
+}
+
+process.once('message', ({ spec, share: { from, to, indices } }) => {
+  const jobs = indices === undefined ? jobArray(spec, from, to) : jobsAt(spec, indices);
   const work = functions[spec.work];
   process.once('message', () => {
     const results = new Array(jobs.length);
@@ -15,7 +20,9 @@ process.once('message', ({ spec, from, to }) => {
       const result = results[i];
       sum = (sum + (typeof result === 'number' ? result : result.i)) | 0;
     }
-    process.send({ sum }, () => process.disconnect());
+    // A thousand skewed ones come along, to be compared with the serial loop's: that takes a tenth of a millisecond.
+    const answer = indices === undefined ? { sum } : { sum, results };
+    process.send(answer, () => process.disconnect());
   });
   process.send('loaded');
 });

@@ -37,7 +37,7 @@ const skew = {
   jobs: 'skewed',
   perWorkers: true,
   counts: { others: 1000 },
-  contenders: [...pools, 'serial', 'dealt'],
+  contenders: [...pools, 'serial', 'ceiling', 'dealt'],
 };
 const payload = { group: 'payload', work: 'echo', jobs: 'payload' };
 
