@@ -1,8 +1,11 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import type { Clock } from './clock.js';
 
 const usage = process.resourceUsage.bind(process);
 
+const FIELD = 'VmHWM:';
+/** The field is among the first of some 1,500 bytes. */
+const STATUS_BYTES = 4000;
 /** Milliseconds between two samples: one takes as long as a hundred tiny jobs. */
 const SAMPLE_MS = 250;
 
@@ -30,10 +33,22 @@ export function peakRssSampler(clock: Clock): () => number {
 function highWater(): number | undefined {
   if (process.platform !== 'linux') return undefined;
   try {
-    const kilobytes = /^VmHWM:\s*(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1];
-    return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
+    const text = startOf('/proc/self/status');
+    const kilobytes = Number.parseInt(text.slice(text.indexOf(FIELD) + FIELD.length), 10);
+    return text.includes(FIELD) ? kilobytes * 1024 : undefined;
   } catch {
     // No /proc here: a chroot, say.
     return undefined;
+  }
+}
+
+/** Files of /proc have no size: `readFileSync` makes room for 64 KB, which takes twice as long as all else. */
+function startOf(path: string): string {
+  const file = openSync(path, 'r');
+  try {
+    const bytes = Buffer.allocUnsafe(STATUS_BYTES);
+    return bytes.toString('latin1', 0, readSync(file, bytes));
+  } finally {
+    closeSync(file);
   }
 }

@@ -25,6 +25,7 @@ import type { Wanted } from './not-found.js';
 import { another, missing, several } from './not-found.js';
 import { Runner } from './runner.js';
 import { wireOverFiles } from './shared-files.js';
+import { watchStreams } from './streams.js';
 import { onFirstSubprocess } from './subprocesses.js';
 import { watchParent } from './watchdog.js';
 
@@ -44,9 +45,12 @@ const send = process.send?.bind(process);
 const exit = process.exit.bind(process);
 const microtask = queueMicrotask;
 const parent = process.ppid;
+/** By our clock. The manager counts from the fork. */
+const processBegan = systemClock.now() - process.uptime() * 1000;
 const emit = process.emit.bind(process) as (...args: unknown[]) => boolean;
 const on = process.on.bind(process) as (name: string, listener: Listener) => unknown;
 const listeners = process.listeners.bind(process) as (name: string) => unknown[];
+const streams = watchStreams();
 
 /** Milliseconds that a module has to finish evaluating, or to start the wanted factory, once it started another one. */
 const EVALUATION_MS = 1000;
@@ -183,10 +187,15 @@ async function load(message: InitMessage): Promise<void> {
   // The kernel's parent-death signal ends this process alone.
   onFirstSubprocess(() => void say({ brand: BRAND, type: 'subprocess' }));
   process.argv = [...message.argv];
-  systemClock.after(message.startupTimeout * 0.9, tooLate).unref();
   becomeWorker({ constructed, started });
   try {
-    const namespace = await loadModule(message.module);
+    const evaluating = loadModule(message.module);
+    // Most have found it by now, and the first timer of a process takes it half a millisecond.
+    if (phase === 'loading') {
+      const left = message.startupTimeout * 0.9 - (systemClock.now() - processBegan);
+      systemClock.after(left, tooLate).unref();
+    }
+    const namespace = await evaluating;
     if (message.factory === 'exports') found(specOfModule(namespace, message.module.id, false));
     if (message.factory === 'only' && phase === 'loading' && exportsFunctions(namespace)) {
       found(specOfModule(namespace, message.module.id));
@@ -299,7 +308,7 @@ async function abort(): Promise<void> {
 function leave(): void {
   phase = 'leaving';
   runner?.flush();
-  void Promise.all([flushed(), written(process.stdout), written(process.stderr)]).then(() => exit(0));
+  void Promise.all([flushed(), ...streams().map(written)]).then(() => exit(0));
 }
 
 /** Pipes are written asynchronously where their buffer is full. A closed one has nothing to wait for. */

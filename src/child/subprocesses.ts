@@ -1,5 +1,7 @@
 import childProcess from 'node:child_process';
-import { syncBuiltinESMExports } from 'node:module';
+
+/** From the class of CommonJS modules, which is what `node:module` is: to load that takes a child most of a millisecond. */
+const { syncBuiltinESMExports } = module.constructor as unknown as typeof import('node:module');
 
 /** What starts a process while the caller waits; everything else comes by `ChildProcess.prototype.spawn`. */
 const SYNCHRONOUS = ['spawnSync', 'execFileSync', 'execSync'] as const;

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { accessSync, constants, readFileSync, realpathSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, delimiter, isAbsolute, join } from 'node:path';
 
 /**
@@ -29,7 +29,7 @@ export function probeParentDeathSignal(): Promise<ParentDeathPrefix> {
 
 /** @param path folders to look for the program in, as in the variable PATH */
 export async function findParentDeathSignal(path: string): Promise<ParentDeathPrefix> {
-  if (process.platform !== 'linux' || gainsRights(process.getuid?.() ?? 0, ownStatus())) return undefined;
+  if (process.platform !== 'linux' || gainsRights(process.getuid?.() ?? 0, ownStatus)) return undefined;
   for (const folder of path.split(delimiter).filter(isAbsolute)) {
     const program = join(folder, NAME);
     if (!isExecutable(program)) continue;
@@ -43,11 +43,12 @@ export async function findParentDeathSignal(path: string): Promise<ParentDeathPr
 
 /**
  * Whether this process has rights that a user has not, so that its program brings them along, and will again.
- * @param status text of `/proc/self/status`
+ * @param status reads `/proc/self/status`
  */
-export function gainsRights(uid: number, status: string): boolean {
-  const permitted = /^CapPrm:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0';
-  return uid !== 0 && Number.parseInt(permitted, 16) > 0;
+export function gainsRights(uid: number, status: () => string): boolean {
+  if (uid === 0) return false;
+  const permitted = /^CapPrm:\s*([0-9a-f]+)$/m.exec(status())?.[1] ?? '0';
+  return Number.parseInt(permitted, 16) > 0;
 }
 
 function ownStatus(): string {
@@ -62,7 +63,7 @@ function ownStatus(): string {
 function isExecutable(program: string): boolean {
   try {
     // An error for each folder without it would cost more than all else here.
-    if (statSync(program, { throwIfNoEntry: false })?.isFile() !== true) return false;
+    if (!existsSync(program) || !statSync(program).isFile()) return false;
     accessSync(program, constants.X_OK | constants.R_OK);
     return true;
   } catch {

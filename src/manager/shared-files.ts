@@ -6,6 +6,7 @@ import { closeSharedFile, identityOf, own, SharedReader, SharedWriter } from '..
 
 /** Bytes that a file system in memory has to have, or the temporary folder is better: a container's has 64 MB. */
 const ROOMY_BYTES = 512 * 1024 * 1024;
+const IN_MEMORY = '/dev/shm';
 /** Linux's flag for a file that has no name from the start, as open(2) has it; Node does not name it. */
 const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY;
 
@@ -15,10 +16,11 @@ const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY;
  */
 export function openSharedFile(): number | undefined {
   if (process.platform === 'win32') return undefined;
-  const folders = ['/dev/shm', tmpdir()];
-  if (!isRoomy('/dev/shm')) folders.reverse();
+  // The environment is asked for the temporary one only where that is needed: it takes as long as opening the file.
+  const folders = [() => IN_MEMORY, tmpdir];
+  if (!isRoomy(IN_MEMORY)) folders.reverse();
   for (const folder of folders) {
-    const file = attempt(() => openIn(folder));
+    const file = attempt(() => openIn(folder()));
     if (file === undefined) continue;
     // Its first page is taken now: later there might be no room to say what was read.
     if (attempt(() => own.writeSync(file, new Float64Array(1), 0, 8, 0)) === 8) return file;

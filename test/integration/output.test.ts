@@ -19,6 +19,33 @@ describe('output', () => {
 });
 
 describe('last words', () => {
+  it.each(['stdout', 'stderr'] as const)(
+    'what a job wrote to %s is all there, be it the first',
+    async (name) => {
+      const ran = await script(`${HEAD}
+      const f = new ThreadFactory({
+        manager: () => [1],
+        worker: () => { for (let i = 0; i < 10000; i++) process.${name}.write('x'.repeat(1000) + '\\n'); },
+      }, { output: 'prefix' });
+      f.start();`);
+      expect(ran[name].match(/^\[1\] x{1000}$/gm)).toHaveLength(10_000);
+    },
+  );
+
+  it('so is what it wrote to a stream in the place of stdout', async () => {
+    const ran = await script(`${HEAD}
+      const { writeSync } = require('node:fs');
+      const { Writable } = require('node:stream');
+      const write = (chunk, _, done) => setTimeout(() => { writeSync(1, chunk); done(); }, 20);
+      if (ThreadFactory.isWorker) Object.defineProperty(process, 'stdout', { value: new Writable({ write }) });
+      const f = new ThreadFactory({
+        manager: () => [1, 2, 3],
+        worker: (job) => { process.stdout.write('job ' + job + '\\n'); },
+      }, { workers: 1 });
+      f.start();`);
+    expect(ran.stdout).toBe('job 1\njob 2\njob 3\n');
+  });
+
   it('a large result right before a worker leaves is not cut off', async () => {
     const ran = await script(`${HEAD}
       const f = new ThreadFactory({ manager: () => [1, 2, 3], worker: () => Buffer.alloc(3e6, 7) }, { maxJobsPerWorker: 1, workers: 1 });

@@ -214,6 +214,10 @@ const REFUSED_MODULES = {
     await a.start();
     const b = new ThreadFactory({ manager: () => [1], worker: (n) => n }, { workers: 1 });
     await b.start()${refused('awaited')};`,
+  'waiting.mjs': `${ESM}
+    if (ThreadFactory.isWorker) await new Promise((resolve) => setTimeout(resolve, 60_000));
+    const f = new ThreadFactory({ manager: () => [1], worker: (n) => n }, { workers: 1, startupTimeout: 3000 });
+    await f.start()${refused('waiting')};`,
   'specs.cjs': `${CJS}
     ${WRONG_SPECS.map(
       ([spec]) =>
@@ -285,6 +289,12 @@ describe('what can not work is a SpecError that says what to move', () => {
       { code: 'ERR_SPEC', message: expect.stringContaining('top level') as string },
     ]);
     expect(ran.code).toBe(0);
+  });
+
+  it('a factory that a worker does not come to in its time, since its module waits for something', () => {
+    expect(saidAs(ran, 'waiting')).toEqual([
+      { code: 'ERR_SPEC', message: expect.stringContaining('still waiting for something') as string },
+    ]);
   });
 
   it.each([
