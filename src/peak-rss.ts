@@ -1,11 +1,12 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import type { Clock } from './clock.js';
 
 const usage = process.resourceUsage.bind(process);
 
-const FIELD = 'VmHWM:';
-/** The field is among the first of some 1,500 bytes. */
-const STATUS_BYTES = 4000;
+const STATUS = '/proc/self/status';
+const FIELD = /^VmHWM:\s*(\d+) kB$/m;
+/** Of some 1,500; room for so many is there already. */
+const START_BYTES = 4000;
 /** Milliseconds between two samples: one takes as long as a hundred tiny jobs. */
 const SAMPLE_MS = 250;
 
@@ -16,7 +17,7 @@ const SAMPLE_MS = 250;
  * a small worker of a large manager would seem as large as the manager was at the fork.
  */
 export function peakRss(): number {
-  return highWater() ?? usage().maxRSS * 1024;
+  return (process.platform === 'linux' ? highWater(STATUS) : undefined) ?? usage().maxRSS * 1024;
 }
 
 /** Samples of it, for who asks often: 0 between two. */
@@ -30,12 +31,15 @@ export function peakRssSampler(clock: Clock): () => number {
   };
 }
 
-function highWater(): number | undefined {
-  if (process.platform !== 'linux') return undefined;
+/**
+ * Bytes in `VmHWM`; undefined where there is no such file or field.
+ * @param status as `/proc/self/status`
+ */
+export function highWater(status: string): number | undefined {
   try {
-    const text = startOf('/proc/self/status');
-    const kilobytes = Number.parseInt(text.slice(text.indexOf(FIELD) + FIELD.length), 10);
-    return text.includes(FIELD) ? kilobytes * 1024 : undefined;
+    // The groups that the process is in come before it, and may be thousands.
+    const [, kilobytes] = FIELD.exec(startOf(status)) ?? FIELD.exec(readFileSync(status, 'latin1')) ?? [];
+    return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
   } catch {
     // No /proc here: a chroot, say.
     return undefined;
@@ -46,7 +50,7 @@ function highWater(): number | undefined {
 function startOf(path: string): string {
   const file = openSync(path, 'r');
   try {
-    const bytes = Buffer.allocUnsafe(STATUS_BYTES);
+    const bytes = Buffer.allocUnsafe(START_BYTES);
     return bytes.toString('latin1', 0, readSync(file, bytes));
   } finally {
     closeSync(file);

@@ -45,8 +45,6 @@ const send = process.send?.bind(process);
 const exit = process.exit.bind(process);
 const microtask = queueMicrotask;
 const parent = process.ppid;
-/** By our clock. The manager counts from the fork. */
-const processBegan = systemClock.now() - process.uptime() * 1000;
 const emit = process.emit.bind(process) as (...args: unknown[]) => boolean;
 const on = process.on.bind(process) as (name: string, listener: Listener) => unknown;
 const listeners = process.listeners.bind(process) as (name: string) => unknown[];
@@ -192,8 +190,8 @@ async function load(message: InitMessage): Promise<void> {
     const evaluating = loadModule(message.module);
     // Most have found it by now, and the first timer of a process takes it half a millisecond.
     if (phase === 'loading') {
-      const left = message.startupTimeout * 0.9 - (systemClock.now() - processBegan);
-      systemClock.after(left, tooLate).unref();
+      const left = message.startupTimeout * 0.9 - (systemClock.now() - loadingSince);
+      systemClock.after(Math.max(1, left), tooLate).unref();
     }
     const namespace = await evaluating;
     if (message.factory === 'exports') found(specOfModule(namespace, message.module.id, false));

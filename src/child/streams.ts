@@ -3,12 +3,14 @@ const NAMES = ['stdout', 'stderr'] as const;
 
 /**
  * Watches who looks at `process.stdout` and `process.stderr` from now on: one that nobody has looked at has nothing to
- * write, and to make it just to see that takes a process that is leaving half a millisecond.
+ * write, and to make it just to see that takes a process that is leaving half a millisecond. Called before any of the
+ * user's code runs, but where Node's flags may have had some run before (`--require`, `--import`): then nobody knows.
  * @returns tells the streams that may still have something to write
  */
 export function watchStreams(): () => readonly NodeJS.WriteStream[] {
   const unseen = new Map<string, () => unknown>();
-  for (const name of NAMES) {
+  const isFirst = process.execArgv.length === 0 && process.env['NODE_OPTIONS'] === undefined;
+  for (const name of isFirst ? NAMES : []) {
     const { get, ...others } = Object.getOwnPropertyDescriptor(process, name) ?? {};
     if (get === undefined || others.configurable !== true) continue;
     const look = (): unknown => {

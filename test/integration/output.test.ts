@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest';
-import { HEAD, removeProjects, script } from '../helpers/script.js';
+import { HEAD, project, removeProjects, runIn, script } from '../helpers/script.js';
 
 afterAll(removeProjects);
 
@@ -29,6 +29,22 @@ describe('last words', () => {
       }, { output: 'prefix' });
       f.start();`);
       expect(ran[name].match(/^\[1\] x{1000}$/gm)).toHaveLength(10_000);
+    },
+  );
+
+  it.each(["console.log('first')", 'globalThis.out = process.stdout'])(
+    'so is what it printed where code that Node loads before all else looked at stdout: %s',
+    async (preload) => {
+      const main = `${HEAD}
+        const print = (line) => globalThis.out ? globalThis.out.write(line + '\\n') : console.log(line);
+        const f = new ThreadFactory({
+          manager: () => [1],
+          worker: () => { for (let i = 0; i < 10000; i++) print('x'.repeat(1000)); },
+        }, { output: 'prefix' });
+        f.start();`;
+      const folder = await project({ 'main.cjs': main, 'preload.cjs': preload });
+      const ran = await runIn(folder, 'main.cjs', { flags: ['--require', './preload.cjs'] });
+      expect(ran.stdout.match(/^\[1\] x{1000}$/gm)).toHaveLength(10_000);
     },
   );
 

@@ -216,7 +216,7 @@ const REFUSED_MODULES = {
     await b.start()${refused('awaited')};`,
   'waiting.mjs': `${ESM}
     if (ThreadFactory.isWorker) await new Promise((resolve) => setTimeout(resolve, 60_000));
-    const f = new ThreadFactory({ manager: () => [1], worker: (n) => n }, { workers: 1, startupTimeout: 3000 });
+    const f = new ThreadFactory({ manager: () => [1], worker: (n) => n }, { workers: 1, startupTimeout: 5000 });
     await f.start()${refused('waiting')};`,
   'specs.cjs': `${CJS}
     ${WRONG_SPECS.map(
