@@ -33,6 +33,7 @@ const HELD = {
       'paths',
       'peak-rss',
       'plain-copy',
+      'proc-status',
       'protocol',
       'registry',
       'serializer',

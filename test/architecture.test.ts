@@ -40,7 +40,18 @@ const ROOMS: readonly Room[] = [
   {
     name: 'manager',
     files: ['manager/'],
-    may: ['node:*', 'attempt', 'protocol', 'errors', 'error-wire', 'codec', 'clock', 'wire', 'shared-file'],
+    may: [
+      'node:*',
+      'attempt',
+      'protocol',
+      'errors',
+      'error-wire',
+      'codec',
+      'clock',
+      'wire',
+      'shared-file',
+      'proc-status',
+    ],
     types: ['options', 'spec'],
   },
   {
@@ -88,7 +99,8 @@ const ROOMS: readonly Room[] = [
   { name: 'words', files: ['describe'], may: ['node:util'], without: TIME_AND_PROCESS },
   { name: 'values', files: VALUES, may: ['node:util', 'node:v8', 'describe'] },
   { name: 'clock', files: ['clock'], may: [] },
-  { name: 'peak rss', files: ['peak-rss'], may: ['node:fs'], types: ['clock'] },
+  { name: 'proc status', files: ['proc-status'], may: ['node:fs'] },
+  { name: 'peak rss', files: ['peak-rss'], may: ['proc-status'], types: ['clock'] },
   { name: 'histogram', files: ['histogram'], may: [], without: TIME_AND_PROCESS },
   {
     name: 'stats',

@@ -48,7 +48,7 @@ const parent = process.ppid;
 const emit = process.emit.bind(process) as (...args: unknown[]) => boolean;
 const on = process.on.bind(process) as (name: string, listener: Listener) => unknown;
 const listeners = process.listeners.bind(process) as (name: string) => unknown[];
-const streams = watchStreams();
+const printed = watchStreams();
 
 /** Milliseconds that a module has to finish evaluating, or to start the wanted factory, once it started another one. */
 const EVALUATION_MS = 1000;
@@ -306,16 +306,7 @@ async function abort(): Promise<void> {
 function leave(): void {
   phase = 'leaving';
   runner?.flush();
-  void Promise.all([flushed(), ...streams().map(written)]).then(() => exit(0));
-}
-
-/** Pipes are written asynchronously where their buffer is full. A closed one has nothing to wait for. */
-function written(stream: NodeJS.WriteStream): Promise<void> {
-  return new Promise((resolve) => {
-    stream.once('error', () => resolve());
-    if (stream.writableLength === 0) resolve();
-    else stream.write('', () => resolve());
-  });
+  void Promise.all([flushed(), printed()]).then(() => exit(0));
 }
 
 if (send === undefined) {

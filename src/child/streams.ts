@@ -5,9 +5,9 @@ const NAMES = ['stdout', 'stderr'] as const;
  * Watches who looks at `process.stdout` and `process.stderr` from now on: one that nobody has looked at has nothing to
  * write, and to make it just to see that takes a process that is leaving half a millisecond. Called before any of the
  * user's code runs, but where Node's flags may have had some run before (`--require`, `--import`): then nobody knows.
- * @returns tells the streams that may still have something to write
+ * @returns resolves when all that was written to them is on its way
  */
-export function watchStreams(): () => readonly NodeJS.WriteStream[] {
+export function watchStreams(): () => Promise<unknown> {
   const unseen = new Map<string, () => unknown>();
   const isFirst = process.execArgv.length === 0 && process.env['NODE_OPTIONS'] === undefined;
   for (const name of isFirst ? NAMES : []) {
@@ -23,5 +23,14 @@ export function watchStreams(): () => readonly NodeJS.WriteStream[] {
   // Whoever put another one in its place may have written to that.
   const isUnseen = (name: string): boolean =>
     unseen.has(name) && Object.getOwnPropertyDescriptor(process, name)?.get === unseen.get(name);
-  return () => NAMES.filter((name) => !isUnseen(name)).map((name) => process[name]);
+  return () => Promise.all(NAMES.filter((name) => !isUnseen(name)).map((name) => written(process[name])));
+}
+
+/** Pipes are written asynchronously where their buffer is full. A closed one has nothing to wait for. */
+function written(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    stream.once('error', () => resolve());
+    if (stream.writableLength === 0) resolve();
+    else stream.write('', () => resolve());
+  });
 }

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, delimiter, isAbsolute, join } from 'node:path';
+import { statusField } from '../proc-status.js';
 
 /**
  * Whether the kernel can end a child with its parent, even one that is busy in a synchronous loop.
@@ -29,7 +30,7 @@ export function probeParentDeathSignal(): Promise<ParentDeathPrefix> {
 
 /** @param path folders to look for the program in, as in the variable PATH */
 export async function findParentDeathSignal(path: string): Promise<ParentDeathPrefix> {
-  if (process.platform !== 'linux' || gainsRights(process.getuid?.() ?? 0, ownStatus)) return undefined;
+  if (process.platform !== 'linux' || gainsRights(process.getuid?.() ?? 0, permitted)) return undefined;
   for (const folder of path.split(delimiter).filter(isAbsolute)) {
     const program = join(folder, NAME);
     if (!isExecutable(program)) continue;
@@ -43,21 +44,14 @@ export async function findParentDeathSignal(path: string): Promise<ParentDeathPr
 
 /**
  * Whether this process has rights that a user has not, so that its program brings them along, and will again.
- * @param status reads `/proc/self/status`
+ * @param permitted its capabilities, in hexadecimal digits; undefined where nobody knows: programs that gain rights are rare
  */
-export function gainsRights(uid: number, status: () => string): boolean {
-  if (uid === 0) return false;
-  const permitted = /^CapPrm:\s*([0-9a-f]+)$/m.exec(status())?.[1] ?? '0';
-  return Number.parseInt(permitted, 16) > 0;
+export function gainsRights(uid: number, permitted: () => string | undefined): boolean {
+  return uid !== 0 && Number.parseInt(permitted() ?? '0', 16) > 0;
 }
 
-function ownStatus(): string {
-  try {
-    return readFileSync('/proc/self/status', 'utf8');
-  } catch {
-    // No /proc here. Nobody knows then, and programs that gain rights are rare.
-    return '';
-  }
+function permitted(): string | undefined {
+  return statusField('CapPrm');
 }
 
 function isExecutable(program: string): boolean {

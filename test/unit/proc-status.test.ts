@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { highWater } from '../../src/peak-rss.js';
+import { statusField } from '../../src/proc-status.js';
 
-const root = mkdtempSync(join(tmpdir(), 'threadfactory-peak-'));
+const root = mkdtempSync(join(tmpdir(), 'threadfactory-status-'));
 afterAll(() => rmSync(root, { recursive: true }));
 
 function status({
@@ -18,19 +18,25 @@ function status({
   return path;
 }
 
-describe('the largest resident set that Linux keeps', () => {
+describe('a field of what Linux tells of a process', () => {
   it('is found behind any number of groups of the process', () => {
     // Its line lies across the end of what is read first with some of these.
     for (const groups of [0, 3, ...Array.from({ length: 40 }, (_, at) => 540 + at), 60_000])
-      expect([groups, highWater(status({ groups }))]).toEqual([groups, 45_512 * 1024]);
+      expect([groups, statusField('VmHWM', status({ groups }))]).toEqual([groups, '45512 kB']);
   });
 
   it('is not taken from the name of the process', () => {
-    expect(highWater(status({ name: 'VmHWM: 77 kB' }))).toBe(45_512 * 1024);
+    expect(statusField('VmHWM', status({ name: 'VmHWM: 77 kB' }))).toBe('45512 kB');
+  });
+
+  it('is that of this process where no file is named', () => {
+    expect(statusField('Pid')).toBe(String(process.pid));
+    expect(statusField('VmHWM')).toMatch(/^\d+ kB$/);
+    expect(statusField('CapPrm')).toMatch(/^[0-9a-f]+$/);
   });
 
   it('is unknown where there is no such file or field', () => {
-    expect(highWater(join(root, 'none'))).toBeUndefined();
-    expect(highWater(status({ fields: 'Threads:\t1\n' }))).toBeUndefined();
+    expect(statusField('VmHWM', join(root, 'none'))).toBeUndefined();
+    expect(statusField('VmHWM', status({ fields: 'Threads:\t1\n' }))).toBeUndefined();
   });
 });
