@@ -83,7 +83,7 @@ function skew(findings, group) {
     .filter((id) => middle(id) > 0)
     .sort((a, b) => middle(a) - middle(b))
     .map((id) => [
-      mark(id, id === 'ceiling' ? '*halves cut by who knows how long each job is, no pool*' : nameOf(id)),
+      mark(id, { ceiling: '*halves cut by who knows how long each job is, no pool*' }[id] ?? nameOf(id)),
       ...measured.map((workload) => ratio(findings.overBound(workload.id, id)?.median)),
     ]);
   const greedy = measured.map((workload) => ratio(greedyOverBound(workload, findings.run.workers)));
