@@ -4,22 +4,28 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openSharedFile } from '../../src/manager/shared-files.js';
 import type { SharedLimits } from '../../src/shared-file.js';
-import { closeSharedFile, identityOf, SharedReader, SharedWriter } from '../../src/shared-file.js';
+import { identityOf, SharedReader, SharedWriter } from '../../src/shared-file.js';
 
 const MB = 1024 * 1024;
 const opened: number[] = [];
 
-/** The two ends of a file, in one process. */
+/**
+ * The two ends of a file, in one process, each with a descriptor of its own: of a number that the other end has closed
+ * another test's file may have become in the meantime.
+ */
 function ends(limits?: SharedLimits): { file: number; writer: SharedWriter; reader: SharedReader } {
   const file = openSharedFile();
   if (file === undefined) throw new Error('no shared file here');
-  opened.push(file);
-  return { file, writer: new SharedWriter(file, limits), reader: new SharedReader(file) };
+  const other = openSync(`/dev/fd/${file}`, 'r+');
+  opened.push(file, other);
+  return { file, writer: new SharedWriter(file, limits), reader: new SharedReader(other) };
 }
 
-afterEach(() => {
-  for (const file of opened.splice(0)) closeSharedFile(file);
-});
+function closeAll(): void {
+  for (const file of opened.splice(0)) closeSync(file);
+}
+
+afterEach(closeAll);
 
 describe('a shared file', () => {
   it('has no name, and is there for its owner alone', () => {
@@ -93,7 +99,7 @@ describe('a shared file', () => {
         while (unread.length > 0) readOne();
         writer.write([Buffer.alloc(1)]);
         expect(fstatSync(file).size).toBeLessThanOrEqual(64 * KB);
-        closeSync(opened.pop() ?? -1);
+        closeAll();
       }),
       { numRuns: 120 },
     );
@@ -138,7 +144,8 @@ describe('a shared file', () => {
   it('has no room once it is closed, and nothing to read', () => {
     const { writer, reader } = ends();
     writer.close();
-    opened.pop();
+    reader.close();
+    opened.length = 0;
     expect(writer.write([Buffer.alloc(1)])).toBeUndefined();
     expect(() => reader.read(4096, [1])).toThrow();
   });
