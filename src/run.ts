@@ -1,38 +1,32 @@
-import { publishJobs, publishWorker } from './channels.js';
+import { publishWorker } from './channels.js';
 import type { Clock } from './clock.js';
 import { systemClock } from './clock.js';
 import type { EngineDriver, EngineRun, OpenEngine } from './engine.js';
 import { asError } from './errors.js';
 import { runInside } from './inside.js';
 import type { Journal } from './journal.js';
+import type { LedgerEvents } from './ledger.js';
+import { Ledger } from './ledger.js';
 import { onProcess } from './listeners.js';
 import type { Source } from './manager/source.js';
 import { createSource } from './manager/source.js';
-import type { CompletedJob, FailedJob, Settlement } from './manager/tally.js';
-import { isFailed, Tally } from './manager/tally.js';
 import type { ResolvedOptions } from './options.js';
-import { peakRss } from './peak-rss.js';
 import type { FactoryRef, ModuleRef } from './protocol.js';
 import type { Snapshot } from './snapshot.js';
 import { takeSnapshot } from './snapshot.js';
 import type { CheckedSpec, Summary } from './spec.js';
-import { StatsCollector } from './stats.js';
 
 /**
- * One run, from `manager()` to the summary: wires the manager's rooms and keeps what the run has come to.
+ * One run, from `manager()` to the summary: wires the manager's rooms. What it comes to is in its ledger.
  *
  * States: `listing` (manager runs) → `working` → `finishing` (workers have gone, `managerFinish` runs) → `over`.
  * `fail`, `stop` and `abort` may come at any time; the first of each kind counts.
  */
 
 /** What a run tells the factory. Each of the payloads is made only where `wants` says so. */
-export interface RunEvents {
+export interface RunEvents extends LedgerEvents {
   wants(event: 'completed' | 'error' | 'progress' | 'retry' | 'ready' | 'exit' | 'warning'): boolean;
   ready(about: { id: number; pid: number }): void;
-  completed(job: CompletedJob): void;
-  failed(job: FailedJob): void;
-  /** A job whose result an earlier run recorded. */
-  skipped(index: number): void;
   progress(about: { index: number; id: number; data: unknown }): void;
   retry(error: unknown, about: object): void;
   runFailed(error: unknown): void;
@@ -59,17 +53,12 @@ export interface RunOptions {
 const PEEK = 1024;
 
 export class Run {
-  readonly startedAt = systemClock.epoch();
   private readonly clock: Clock = systemClock;
-  private readonly began = systemClock.now();
-  private readonly tally: Tally;
-  private readonly stats: StatsCollector;
+  private readonly ledger: Ledger;
   private running: EngineRun | undefined;
   private source: Source | undefined;
   /** Jobs in the list when the run was ended early, where that was known. */
   private listed: number | undefined;
-  private journal: Journal | undefined;
-  private journalFailed = false;
   private stopped: Summary['stopped'] = false;
   private failure: { readonly error: Error } | undefined;
   private abortReason: { readonly value: unknown } | undefined;
@@ -87,8 +76,21 @@ export class Run {
     private readonly setup: RunOptions,
     private readonly events: RunEvents,
   ) {
-    this.tally = new Tally(setup.keepResults);
-    this.stats = new StatsCollector(setup.options.concurrency);
+    const { options, module, keepResults } = setup;
+    this.ledger = new Ledger(
+      {
+        module: module.id,
+        keepResults,
+        concurrency: options.concurrency,
+        clock: this.clock,
+        total: () => this.source?.total,
+        counted: () => {
+          if (this.ledger.tally.bails(options.bail)) this.stop('bail');
+        },
+        failed: (error) => this.fail(error),
+      },
+      events,
+    );
     this.end = new Promise((resolve) => {
       this.ended = resolve;
     });
@@ -109,7 +111,7 @@ export class Run {
 
   /** Failures that nobody was told of. */
   get unreported(): number {
-    return this.tally.unreported;
+    return this.ledger.tally.unreported;
   }
 
   /** In one word, how it ended. */
@@ -131,13 +133,13 @@ export class Run {
       await this.list(input);
       await this.end;
       // On the disk before `managerFinish` acts on it, and in use until that is over.
-      this.journaled(() => this.journal?.sync());
+      this.ledger.sync();
       return await this.finish();
     } catch (error) {
       this.fail(error);
       return this.summary(undefined);
     } finally {
-      this.closeJournal();
+      this.ledger.close();
       signal?.removeEventListener('abort', onAbort);
       offExit();
     }
@@ -172,7 +174,8 @@ export class Run {
 
   /** What it looks like now. */
   snapshot(): Snapshot {
-    const { tally, isOver: halted } = this;
+    const { isOver: halted } = this;
+    const { tally } = this.ledger;
     // A list that was closed ends with what was taken from it: whoever watches knew more.
     const total = this.listed ?? this.source?.total;
     const workers = this.running?.workers;
@@ -196,8 +199,8 @@ export class Run {
         return;
       }
       // The journal first: its lock says that no other manager of this run lives.
-      this.journal = await this.setup.openJournal?.();
-      if (Array.isArray(list)) this.journal?.check(list);
+      const journal = await this.setup.openJournal?.();
+      if (journal !== undefined) this.ledger.recordIn(journal, list);
       const opening = engine.open({ ...this.setup, clock: this.clock });
       const opened = await Promise.race([opening, this.end]);
       if (opened === undefined || this.isOver) {
@@ -226,13 +229,13 @@ export class Run {
       void opened.close();
       return;
     }
-    this.tally.expect(source.total);
-    const { journal, events, stats, clock } = this;
+    const { ledger, events, clock } = this;
+    const { stats } = ledger;
+    ledger.tally.expect(source.total);
     const module = this.setup.module.id;
-    const admit =
-      journal === undefined ? undefined : (index: number, job: unknown) => this.admit(journal, index, job);
+    const admit = (index: number, job: unknown): boolean => !this.isOver && ledger.admits(index, job);
     this.running = opened.run(
-      { source, admit },
+      { source, admit: ledger.isRecorded ? admit : undefined },
       {
         wants: (event) => event === 'ready' || event === 'exit' || events.wants(event),
         ready: (about) => {
@@ -245,17 +248,13 @@ export class Run {
           publishWorker(() => ({ module, event: 'exit', ...about }));
           if (events.wants('exit')) events.exit(about);
         },
-        settled: (...args) => this.settled(...args),
+        settled: (...args) => ledger.settled(...args),
         retry: (error, about) => {
-          stats.retried();
-          this.note((journal) => journal.retry({ ...about, error }));
+          ledger.retried({ ...about, error });
           if (events.wants('retry')) events.retry(error, about);
         },
         progress: (about) => events.progress(about),
-        crashed: (about) => {
-          stats.crashed();
-          this.note((journal) => journal.crash(about));
-        },
+        crashed: (about) => ledger.crashed(about),
         warning: (error) => {
           if (events.wants('warning')) events.warning(error);
         },
@@ -267,82 +266,7 @@ export class Run {
     this.running.begin();
   }
 
-  /** Whether a job has to run: the journal may hold its result. */
-  private admit(journal: Journal, index: number, job: unknown): boolean {
-    if (this.isOver) return false;
-    try {
-      const recalled = journal.recall(index, job);
-      if (recalled === undefined) return true;
-      this.tally.skip(index, recalled.result);
-      this.events.skipped(index);
-    } catch (error) {
-      if ((error as { duplicate?: unknown }).duplicate === true) {
-        const startedAt = this.clock.epoch();
-        const refused = [{ index, job, id: 0, attempts: 0, error, startedAt, duration: 0 }];
-        publishJobs(this.setup.module.id, refused);
-        this.conclude(refused);
-      } else this.fail(error);
-    }
-    return false;
-  }
-
   // ---- what happens ----------------------------------------------------------------------------------------------
-
-  /** What the settle door lets through: recorded first, then counted and told. */
-  private settled(settlements: readonly Settlement[], handedAt?: number): boolean {
-    if (this.journal !== undefined && !this.record(this.journal, settlements)) return false;
-    this.stats.settled(settlements, handedAt);
-    publishJobs(this.setup.module.id, settlements);
-    this.conclude(settlements);
-    return true;
-  }
-
-  private conclude(settlements: readonly Settlement[]): void {
-    const tells = this.events.wants('completed');
-    const total = this.source?.total;
-    for (let at = 0; at < settlements.length; at += 1) {
-      const settlement = settlements[at] as Settlement;
-      if (isFailed(settlement)) {
-        const reported = this.events.wants('error');
-        this.tally.fail(settlement, reported);
-        this.events.failed(settlement);
-      } else {
-        this.tally.complete(settlement.index, settlement.result);
-        if (!tells) continue;
-        settlement.done = this.tally.done;
-        settlement.total = total;
-        this.events.completed(settlement);
-      }
-    }
-    if (this.tally.bails(this.setup.options.bail)) this.stop('bail');
-  }
-
-  /** What can't be recorded is not told either: the run fails, and these jobs will run again. */
-  private record(journal: Journal, settlements: readonly Settlement[]): boolean {
-    return this.journaled(() => journal.record(settlements));
-  }
-
-  /** Writes a line that is no job's ending. */
-  private note(write: (journal: Journal) => void): void {
-    const { journal } = this;
-    if (journal !== undefined) this.journaled(() => write(journal));
-  }
-
-  private closeJournal(): void {
-    this.journaled(() => this.journal?.close());
-  }
-
-  /** A journal that fails fails the run. It may fail again for each job that is still running, which is no news. */
-  private journaled(act: () => void): boolean {
-    try {
-      act();
-      return true;
-    } catch (error) {
-      if (!this.journalFailed) this.fail(error);
-      this.journalFailed = true;
-      return false;
-    }
-  }
 
   /** The run itself failed: running jobs end, and `start()` will reject. */
   fail(thrown: unknown): void {
@@ -382,26 +306,7 @@ export class Run {
   }
 
   private summary(value: unknown): Summary {
-    const { tally } = this;
-    const { results } = tally;
-    const total = this.source?.taken ?? 0;
-    // A last job without a result still has its place; jobs that were never taken have none.
-    if (this.setup.keepResults) results.length = total;
-    const now = this.clock.now();
-    const duration = now - this.began;
-    return {
-      total,
-      completed: tally.completed,
-      failed: tally.failed,
-      skipped: tally.skipped,
-      results,
-      failures: tally.failures as Summary['failures'],
-      value,
-      startedAt: this.startedAt,
-      duration,
-      stopped: this.stopped,
-      stats: this.stats.summarise(duration, now, peakRss()),
-    };
+    return this.ledger.sumUp({ total: this.source?.taken ?? 0, value, stopped: this.stopped });
   }
 }
 

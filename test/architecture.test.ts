@@ -134,7 +134,7 @@ const ROOMS: readonly Room[] = [
     name: 'composition',
     files: [
       ...['factory', 'events', 'tell', 'run', 'local', 'engine', 'inline', 'iteration', 'listeners'],
-      ...['signals', 'snapshot', 'conductor'],
+      ...['signals', 'snapshot', 'conductor', 'ledger'],
     ],
     may: [
       'node:*',
