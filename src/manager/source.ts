@@ -30,7 +30,7 @@ export interface SourceEvents {
 export interface Source {
   /** How many jobs there are in all, undefined while nobody can know. */
   readonly total: number | undefined;
-  /** How many jobs were taken so far: the next one has this index. */
+  /** How many jobs were taken so far: the next one has this index. Of a list that was ended early, with those that were read ahead. */
   readonly taken: number;
   /** Whether nothing will come any more. */
   readonly exhausted: boolean;
@@ -158,6 +158,7 @@ class IterableSource implements Source {
   readAhead(): void {}
 
   close(): void {
+    this.taken += this.buffer.length;
     this.buffer.length = 0;
     if (this.state !== 'open') return;
     this.state = 'closed';
@@ -177,7 +178,7 @@ class IterableSource implements Source {
   }
 
   private pullOne(): void {
-    const next = this.iterator.next();
+    const next = checked(this.iterator.next());
     if (this.state !== 'open') {
       if (!next.done) this.returnIterator();
     } else if (next.done) this.state = 'ended';
@@ -245,6 +246,7 @@ class AsyncSource implements Source {
   }
 
   close(): void {
+    this.taken += this.known;
     this.buffer = [];
     this.head = 0;
     if (this.state !== 'open') return;
@@ -281,7 +283,7 @@ class AsyncSource implements Source {
           });
           continue;
         }
-        const next = await this.iterator.next();
+        const next = checked(await this.iterator.next());
         if (this.state !== 'open') return;
         if (next.done) this.state = 'ended';
         else this.buffer.push(next.value);
@@ -293,4 +295,12 @@ class AsyncSource implements Source {
       this.events.failed(error);
     }
   }
+}
+
+/** As `for` and `for await` do: of something that is no object `done` is never true, and the list would not end. */
+function checked<Next>(next: Next): Next {
+  if ((typeof next === 'object' && next !== null) || typeof next === 'function') return next;
+  throw new SpecError(
+    `Expected next() of the list's iterator to return an object with \`done\` and \`value\`, got ${describe(next)}`,
+  );
 }

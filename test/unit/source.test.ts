@@ -112,6 +112,24 @@ describe('a list of any form', () => {
   });
 });
 
+test.each([
+  ['a number', 5, '`5` (number)'],
+  ['nothing', undefined, '`undefined`'],
+  ['null', null, '`null`'],
+])('a list whose next() gives %s ends, and the error says what came', async (_, next, got) => {
+  const forms = [
+    { [Symbol.iterator]: () => ({ next: () => next }) },
+    { [Symbol.asyncIterator]: () => ({ next: async () => next }) },
+  ];
+  const message = `Expected next() of the list's iterator to return an object with \`done\` and \`value\`, got ${got}`;
+  for (const list of forms) {
+    const { source, heard } = listen(list);
+    await turn();
+    expect(heard.failures).toEqual([new SpecError(message)]);
+    expect(source).toMatchObject({ exhausted: true, taken: 0 });
+  }
+});
+
 describe('an array', () => {
   test('is known in full from the start', () => {
     const { source } = listen([7, 8, 9]);
@@ -211,12 +229,12 @@ describe('a synchronous iterable', () => {
     expect(heard.failures).toEqual([broken]);
   });
 
-  test('that is closed early is returned once, and what was read ahead is dropped', () => {
-    const seen: { returned?: boolean } = {};
+  test('that is closed early is returned once, and what was read ahead counts as taken', () => {
+    const seen: { pulled?: number; returned?: boolean } = {};
     const { source } = listen(count(100, seen), 3);
     source.close();
-    expect(seen.returned).toBe(true);
-    expect(source).toMatchObject({ exhausted: true, known: 0, total: 0 });
+    expect(seen).toEqual({ pulled: 3, returned: true });
+    expect(source).toMatchObject({ exhausted: true, known: 0, taken: 3, total: 3 });
     let returns = 0;
     const iterator = {
       next: () => ({ done: false, value: 1 }),
@@ -286,7 +304,7 @@ describe('a synchronous iterable', () => {
     expect(source.take(1)).toBeUndefined();
     expect(seen.returned).toBe(true);
     expect(heard.failures).toEqual([]);
-    expect(source).toMatchObject({ exhausted: true, taken: 0 });
+    expect(source).toMatchObject({ exhausted: true, taken: 1 });
   });
 });
 
@@ -370,14 +388,15 @@ describe('an asynchronous iterable', () => {
   });
 
   test('that is closed early is returned, though it waits for room', async () => {
-    const seen: { returned?: boolean } = {};
+    const seen: { pulled?: number; returned?: boolean } = {};
     const { source, heard } = listen(countAsync(100, seen));
     await turn();
+    source.take(1);
     source.close();
     source.close();
     await turn();
-    expect(seen.returned).toBe(true);
-    expect(source).toMatchObject({ exhausted: true, known: 0 });
+    expect(seen).toEqual({ pulled: 2, returned: true });
+    expect(source).toMatchObject({ exhausted: true, known: 0, taken: 2 });
     expect(heard.failures).toEqual([]);
   });
 
