@@ -5,7 +5,7 @@ import { section } from './cli/help.js';
 import { parse, UsageError } from './cli/parse.js';
 import { report } from './cli/report.js';
 import { run } from './cli/run.js';
-import { describe, leave, quietWithoutReader, say } from './cli/streams.js';
+import { describe, leave, print, quietWithoutReader, say } from './cli/streams.js';
 import { work } from './cli/work.js';
 import { nearest } from './nearest.js';
 import { VERSION } from './registry.js';
@@ -36,7 +36,7 @@ async function main(args: readonly string[]): Promise<Ended> {
   if (command !== undefined) {
     const own = rest.includes('--') ? rest.slice(0, rest.indexOf('--')) : rest;
     if (!own.includes('--help') && !own.includes('-h')) return await command.run(rest);
-    process.stdout.write(command.help());
+    print(command.help());
     return DONE;
   }
   if (first !== undefined && !first.startsWith('-') && first !== 'help') throw new UsageError(unknown(first));
@@ -47,8 +47,8 @@ async function main(args: readonly string[]): Promise<Ended> {
       ['version', { short: 'v' }],
     ]),
   );
-  if (flags.get('version') === true) process.stdout.write(`${VERSION}\n`);
-  else if (args.length > 0) process.stdout.write(COMMANDS[positionals[1] ?? '']?.help() ?? help());
+  if (flags.get('version') === true) print(`${VERSION}\n`);
+  else if (args.length > 0) print(COMMANDS[positionals[1] ?? '']?.help() ?? help());
   else throw new UsageError(`Which command?\n\n${help()}`);
   return DONE;
 }

@@ -93,6 +93,10 @@ function take(
 }
 
 function unknown(rawName: string, name: string, flags: ReadonlyMap<string, FlagShape>): string {
-  const meant = nearest(name, [...flags.keys(), ...[...flags.keys()].map((known) => `no-${known}`)]);
+  const positive = name.replace(/^no-/, '');
+  if (flags.has(positive))
+    return `Unknown flag ${rawName}: --${positive} takes a value, and has no --no- form.`;
+  const switches = [...flags].filter(([, { value }]) => value === undefined);
+  const meant = nearest(name, [...flags.keys(), ...switches.map(([known]) => `no-${known}`)]);
   return `Unknown flag ${rawName}${meant === undefined ? '.' : `; did you mean --${meant}?`}`;
 }

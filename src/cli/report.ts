@@ -4,6 +4,7 @@ import { STATUS } from './command.js';
 import { section, typed } from './help.js';
 import type { FlagShape } from './parse.js';
 import { parse, UsageError } from './parse.js';
+import { print } from './streams.js';
 
 const FLAGS = new Map<string, FlagShape & { readonly help: string }>([
   [
@@ -41,6 +42,6 @@ async function makeReport(args: readonly string[]): Promise<Ended> {
   // Loaded by who asks for a report alone.
   const { writeReport } = await import('../report.js');
   await writeReport(journal, page);
-  process.stdout.write(`${page}\n`);
+  print(`${page}\n`);
   return { status: STATUS.done, leaves: false };
 }

@@ -171,10 +171,12 @@ function specOf({ positionals }: Given): string {
       `Expected one SPEC, got \`${extra}\` besides. What is for the script goes behind \`--\`.`,
     );
   }
+  if (spec === '') throw new UsageError('Which SPEC? Expected the path of a file, got an empty text.');
   const path = resolve(spec);
-  if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) {
-    throw new UsageError(`There is no file ${path}.`);
-  }
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) throw new UsageError(`There is no file ${path}.`);
+  if (stats.isDirectory()) throw new UsageError(`${path} is a folder: name the file in it.`);
+  if (!stats.isFile()) throw new UsageError(`${path} is no regular file.`);
   return path;
 }
 

@@ -58,14 +58,33 @@ export function plainStream(stream: NodeJS.WriteStream): object {
   };
 }
 
+/** Writes to standard output, which a file does at once and a pipe when it can. */
+export function print(text: string): void {
+  writing(() => process.stdout.write(text));
+}
+
 /** As with any program in a pipe: `| head` has seen enough, and the workers go with us. */
 export function quietWithoutReader(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EPIPE') process.exit(STATUS.unread);
-      throw error;
-    });
+  process.stdout.on('error', unwritten);
+  // Nobody is left to be told why.
+  process.stderr.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(statusFor(code)));
+}
+
+function writing<Result>(write: () => Result): Result {
+  try {
+    return write();
+  } catch (error) {
+    return unwritten(error as NodeJS.ErrnoException);
   }
+}
+
+function unwritten({ code, message }: NodeJS.ErrnoException): never {
+  if (code !== 'EPIPE') say(`can not write to standard output: ${message}`);
+  process.exit(statusFor(code));
+}
+
+function statusFor(code: string | undefined): number {
+  return code === 'EPIPE' ? STATUS.unread : STATUS.wrong;
 }
 
 /** Ends the process when all that was written has gone. */
@@ -87,7 +106,7 @@ export function takeOutput(): LineStream {
   // Looked up each time: a display takes `write` over while it is there.
   stdout.write = (...args: unknown[]): boolean => Reflect.apply(stderr.write, stderr, args);
   return {
-    write: (text, written) => write(text, written),
+    write: (text, written) => writing(() => write(text, written)),
     once: (event, listener) => stdout.once(event, listener),
   };
 }

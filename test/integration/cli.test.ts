@@ -211,6 +211,18 @@ describe('threadfactory', () => {
     expect([help.status, version.status, other.status]).toEqual([0, 0, 2]);
   });
 
+  it('says in a line that it can not write its output', async () => {
+    const failed = await run(
+      'seq 3 | threadfactory run worker.js --stdin lines --json --output ignore > /dev/full',
+    );
+    const help = await run('threadfactory run --help > /dev/full');
+    expect(failed.stderr).toMatch(
+      /^loading\nthreadfactory: can not write to standard output: ENOSPC[^\n]*\n$/,
+    );
+    expect(help.stderr).toMatch(/^threadfactory: can not write to standard output: ENOSPC[^\n]*\n$/);
+    expect([failed.status, help.status]).toEqual([2, 2]);
+  });
+
   it('ends quietly where nobody reads what it says', async () => {
     // The reader has gone before the command begins to write.
     const said = await run('{ sleep 0.2; threadfactory run --help; } | exec true');

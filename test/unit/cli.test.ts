@@ -129,6 +129,7 @@ describe('the command line', () => {
     [['--workes', '3'], 'Unknown flag --workes; did you mean --workers?'],
     [['--max-memory=3'], 'Unknown flag --max-memory; did you mean --max-memory-per-worker?'],
     [['--no-progres'], 'Unknown flag --no-progres; did you mean --no-progress?'],
+    [['--no-workers'], 'Unknown flag --no-workers: --workers takes a value, and has no --no- form.'],
     [['-x'], 'Unknown flag -x.'],
     [['--workers'], '--workers needs a value: --workers N.'],
     [
@@ -146,6 +147,9 @@ describe('the command line', () => {
     [['a.js', 'b.js'], 'Expected one SPEC, got `b.js` besides. What is for the script goes behind `--`.'],
     [[], 'Which SPEC? Give the path of a file: threadfactory run worker.js'],
     [['no/such/file.js'], /^There is no file .*no\/such\/file\.js\.$/],
+    [[''], 'Which SPEC? Expected the path of a file, got an empty text.'],
+    [['src'], /^\/.*\/src is a folder: name the file in it\.$/],
+    [['/dev/null'], '/dev/null is no regular file.'],
     [['package.json', '--stdin', 'csv'], 'Expected --stdin to be `lines` or `jsonl`, got `csv`.'],
     [
       ['package.json', '--workers=x'],
