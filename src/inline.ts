@@ -27,12 +27,13 @@ export function inlineSpawner(
         if (!gone) runOutside(() => events.message(message));
       });
     };
-    const end = (): void => {
+    const end = (): true => {
       clock.soon(() => {
         if (gone) return;
         gone = true;
         runOutside(() => events.exited({ code: 0, signal: null }));
       });
+      return true;
     };
     const runner = new Runner(
       spec,

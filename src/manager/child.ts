@@ -23,8 +23,8 @@ export interface Child {
   /** Labels its output lines; a worker gets its number after it was forked. */
   label(id: number): void;
   send(message: ManagerMessage): void;
-  /** Signals it and the processes it started. */
-  kill(signal: 'SIGTERM' | 'SIGKILL'): void;
+  /** Signals it and the processes it started. @returns false where it had ended by itself before */
+  kill(signal: 'SIGTERM' | 'SIGKILL'): boolean;
   /** The last lines of its stderr, as far as they were captured. */
   stderr(): string;
 }

@@ -14,7 +14,7 @@ import type { Worker } from './worker.js';
 /** A worker that has gone, as far as its jobs and its error are concerned. */
 export type DeadWorker = Pick<
   Worker,
-  'batches' | 'fault' | 'alone' | 'overdue' | 'given' | 'uncaught' | 'pid' | 'exit' | 'stderr'
+  'batches' | 'fault' | 'alone' | 'overdue' | 'given' | 'uncaught' | 'pid' | 'exit' | 'killedFor' | 'stderr'
 >;
 
 /** What becomes of the jobs that a dead worker held. */
@@ -93,12 +93,14 @@ function blameForTimeout(
  * @param what the job and its attempts, for the text
  */
 export function crashError(worker: DeadWorker, what: string): WorkerCrashError {
-  const { exit, uncaught, pid } = worker;
+  const { exit, uncaught, pid, killedFor } = worker;
   const stderr = worker.stderr();
   const cause = uncaught && errorFromWire(uncaught.error);
   const how = exit?.signal ? `was killed by ${exit.signal}` : `exited with code ${exit?.code ?? '?'}`;
   const why =
-    cause === undefined ? reasonFor(exit?.signal ?? null, exit?.code ?? null, stderr) : `: ${cause.message}`;
+    cause === undefined
+      ? (killedFor && OWN_KILLS[killedFor]) || reasonFor(exit?.signal ?? null, exit?.code ?? null, stderr)
+      : `: ${cause.message}`;
   const said = stderr === '' ? '' : `\nIts last words on stderr:\n${stderr}`;
   return new WorkerCrashError(`Worker process ${pid} ${how}${why} during ${what}${said}`, {
     pid,
@@ -108,6 +110,11 @@ export function crashError(worker: DeadWorker, what: string): WorkerCrashError {
     ...(cause === undefined ? {} : { cause }),
   });
 }
+
+const OWN_KILLS = {
+  shutdownTimeout: ' (it took longer than `shutdownTimeout`)',
+  disconnect: ' (it had closed its channel: a job or a module it loaded called process.disconnect)',
+};
 
 function reasonFor(signal: string | null, code: number | null, stderr: string): string {
   if (/heap out of memory|Allocation failed|out of memory/i.test(stderr)) {

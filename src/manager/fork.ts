@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { fork } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { OptionError } from '../errors.js';
 import type { ChildMessage, InitMessage, ManagerMessage, SubprocessMessage } from '../protocol.js';
@@ -55,7 +55,7 @@ export function forker(options: ForkOptions): SpawnChild {
   };
 }
 
-const NOT_FORKED: Child = { pid: undefined, label() {}, send() {}, kill() {}, stderr: () => '' };
+const NOT_FORKED: Child = { pid: undefined, label() {}, send() {}, kill: () => false, stderr: () => '' };
 
 function start(options: ForkOptions, files: readonly number[]): ChildProcess {
   const node = options.execPath ?? process.execPath;
@@ -74,10 +74,20 @@ function start(options: ForkOptions, files: readonly number[]): ChildProcess {
   });
 }
 
-/** setpriv would hide that a program does not exist, so a wrong `execPath` goes without it. */
+/** setpriv would hide that there is no such program, so a wrong `execPath` goes without it. */
 function prefixFor({ execPath, parentDeath }: ForkOptions): ParentDeathPrefix {
-  if (parentDeath === undefined || (execPath !== undefined && !existsSync(execPath))) return undefined;
+  if (parentDeath === undefined || (execPath !== undefined && !isProgram(execPath))) return undefined;
   return parentDeath;
+}
+
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    // None, or not for us.
+    return false;
+  }
 }
 
 /** What a job sends along, a server or a socket, is nobody's here and would keep this process alive. */
@@ -152,11 +162,13 @@ class ForkedChild implements Child {
     if (this.process.connected) this.process.send(this.wire.pack(message), () => {});
   }
 
-  kill(signal: 'SIGTERM' | 'SIGKILL'): void {
+  kill(signal: 'SIGTERM' | 'SIGKILL'): boolean {
     // Of a process that has exited only the group is left, whose end was decided then.
-    if (this.pid === undefined || this.process.exitCode !== null || this.process.signalCode !== null) return;
+    if (this.pid === undefined || this.process.exitCode !== null || this.process.signalCode !== null)
+      return false;
     this.leaves = false;
     this.signal(signal);
+    return true;
   }
 
   /** Signals the whole group. */

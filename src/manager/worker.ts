@@ -71,6 +71,8 @@ export class Worker {
   /** The error that ended it, thrown outside of any job's own call, and the indices of the jobs that ran by then. */
   uncaught: { readonly error: unknown; readonly running: readonly number[] } | undefined;
   exit: ChildExit | undefined;
+  /** What it was SIGKILLed for, where it was by us and for no fault of a job. */
+  killedFor: 'shutdownTimeout' | 'disconnect' | undefined;
   /** Attempts that were over their time when it was killed. */
   overdue: readonly AttemptAt[] = [];
 
@@ -195,7 +197,7 @@ export class Worker {
     this.stop(reason);
     this.child.send({ brand: BRAND, type: 'finish' });
     if (was === 'ready') this.limitShutdown();
-    else this.killAfter(this.startupLeft + this.limits.shutdownTimeout);
+    else this.killAfter(this.startupLeft + this.limits.shutdownTimeout, 'shutdownTimeout');
   }
 
   /** Ends it by signal: SIGTERM first, so that its own cleanup may run, then SIGKILL. */
@@ -340,12 +342,14 @@ export class Worker {
   /** `workerFinish` has its time from when nothing runs any more. */
   private limitShutdown(): void {
     if (this.batches.length > 0 || this.killTimer !== undefined) return;
-    this.killAfter(this.limits.shutdownTimeout);
+    this.killAfter(this.limits.shutdownTimeout, 'shutdownTimeout');
   }
 
-  private killAfter(ms: number): void {
+  private killAfter(ms: number, why?: Worker['killedFor']): void {
     this.clock.clear(this.killTimer);
-    this.killTimer = this.clock.after(ms, () => this.child.kill('SIGKILL'));
+    this.killTimer = this.clock.after(ms, () => {
+      if (this.child.kill('SIGKILL')) this.killedFor ??= why;
+    });
   }
 
   // ---- the end --------------------------------------------------------------------------------------------------
@@ -360,7 +364,7 @@ export class Worker {
   private lostChannel(): void {
     if (this._state === 'exited' || this.isLost) return;
     this.isLost = true;
-    this.killAfter(KILL_GRACE_MS);
+    this.killAfter(KILL_GRACE_MS, 'disconnect');
     if (this._state !== 'ready') return;
     // What it were given from now on it would never get, and would be blamed for its end.
     this._state = 'stopping';

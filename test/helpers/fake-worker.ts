@@ -27,8 +27,9 @@ export class FakeChild implements Child {
     if (!this.gone) this.sent.push(message);
   }
 
-  kill(signal: 'SIGTERM' | 'SIGKILL'): void {
+  kill(signal: 'SIGTERM' | 'SIGKILL'): boolean {
     if (!this.gone) this.signals.push(signal);
+    return !this.gone;
   }
 
   stderr(): string {

@@ -112,7 +112,13 @@ describe('a job that ends its worker', () => {
     [{ failed: 0, completed: 40, few: true }],
   );
 
-  const killed = { code: 'ERR_WORKER_CRASH', signal: 'SIGKILL', where: true, flush: false };
+  const killed = (why: string) => ({
+    code: 'ERR_WORKER_CRASH',
+    signal: 'SIGKILL',
+    where: true,
+    flush: false,
+    why,
+  });
   fact(
     manager,
     'after the last job fails the run only where workerFinish was still to run',
@@ -125,11 +131,16 @@ describe('a job that ends its worker', () => {
       make((n) => n, () => { throw new RangeError('no flush'); }),
       make((n) => n, hang),
     ];
-    const told = ({ code, signal, message }) => ({ code, signal, where: message.includes('workerFinish'), flush: message === 'no flush' });
+    const told = ({ code, signal, message }) => ({ code, signal, where: message.includes('workerFinish'), flush: message === 'no flush', why: /\\((.*?)[,)]/.exec(message)?.[1] });
     return async () => {
       for (const f of all) await f.start().then((s) => say(s.results), (e) => say(told(e)));
     };`,
-    [[1], killed, { where: false, flush: true }, killed],
+    [
+      [1],
+      killed('by somebody'),
+      { where: false, flush: true },
+      killed('it took longer than `shutdownTimeout`'),
+    ],
   );
 
   fact(

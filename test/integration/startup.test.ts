@@ -15,6 +15,7 @@ describe('workers that can not start', () => {
         exits: make(() => process.exit(4)),
         hangs: make(hang, { startupTimeout: 400 }),
         isNoProgram: make(undefined, { execPath: '/no/such/node' }),
+        isFolder: make(undefined, { execPath: '/tmp' }),
       };
       Promise.all(Object.entries(all).map(async ([name, f]) => {
         let exits = 0;
@@ -32,6 +33,7 @@ describe('workers that can not start', () => {
         exits: { ...failed, message: contains('exited with code 4') },
         hangs: { ...failed, message: contains('startupTimeout (400 ms)') },
         isNoProgram: { ...failed, message: contains('ENOENT'), cause: contains('ENOENT'), exits: 0 },
+        isFolder: { ...failed, message: contains('EACCES'), cause: contains('EACCES'), exits: 0 },
       },
     ]);
   });

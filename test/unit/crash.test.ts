@@ -15,6 +15,7 @@ function dead(about: Partial<DeadWorker> = {}): DeadWorker {
     uncaught: undefined,
     pid: 4711,
     exit: { code: null, signal: 'SIGSEGV' },
+    killedFor: undefined,
     stderr: () => '',
     ...about,
   };
@@ -190,6 +191,14 @@ describe('the error of a crash', () => {
     ],
     [{ exit: { code: null, signal: 'SIGABRT' } }, /\(an abort: most often out of memory; see its stderr\)/],
     [{ exit: { code: 134, signal: null } }, /\(an abort: most often out of memory; see its stderr\)/],
+    [
+      { exit: { code: null, signal: 'SIGKILL' }, killedFor: 'shutdownTimeout' },
+      /^Worker process 4711 was killed by SIGKILL \(it took longer than `shutdownTimeout`\) during job 7/,
+    ],
+    [
+      { exit: { code: null, signal: 'SIGKILL' }, killedFor: 'disconnect' },
+      /\(it had closed its channel: a job or a module it loaded called process\.disconnect\)/,
+    ],
     [{ exit: { code: null, signal: 'SIGKILL' } }, /\(by somebody, or by the system because memory ran out\)/],
     [
       { exit: { code: 0, signal: null } },

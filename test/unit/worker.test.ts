@@ -228,7 +228,7 @@ describe('a worker that is ready', () => {
     expect(child.signals).toEqual(['SIGKILL']);
     child.exit({ signal: 'SIGKILL' });
     child.disconnect();
-    expect([worker.reason, clock.pending]).toEqual(['crashed', 0]);
+    expect([worker.reason, worker.killedFor, clock.pending]).toEqual(['crashed', 'disconnect', 0]);
   });
 
   it('by the time it has gone has not started', () => {
@@ -239,6 +239,14 @@ describe('a worker that is ready', () => {
     child.say({ type: 'ready', room: 1 });
     child.exit({ code: 1 });
     expect([worker.wasReady, worker.reason, heard]).toEqual([false, 'startup', ['loaded', 'exited']]);
+  });
+
+  it('had closed its channel, but whose process had gone by itself before it was to be killed for that, was not', () => {
+    const { worker, child, clock } = ready();
+    child.disconnect();
+    child.gone = true;
+    clock.advance(500);
+    expect([child.signals, worker.killedFor]).toEqual([[], undefined]);
   });
 
   it('and lives on though it closed its channel as it began is killed when it is told to finish', () => {
@@ -275,7 +283,7 @@ describe('the end of a worker', () => {
     clock.advance(1);
     expect(child.signals).toEqual(['SIGKILL']);
     child.exit({ signal: 'SIGKILL' });
-    expect([worker.reason, clock.pending]).toEqual(['stopped', 0]);
+    expect([worker.reason, worker.killedFor, clock.pending]).toEqual(['stopped', 'shutdownTimeout', 0]);
   });
 
   it('has one reason, the first', () => {
@@ -300,7 +308,7 @@ describe('the end of a worker', () => {
     beginning.child.say({ type: 'ready', room: 1 });
     expect([beginning.worker.state, beginning.worker.wasReady]).toEqual(['stopping', true]);
     beginning.clock.advance(1200);
-    expect(beginning.child.signals).toEqual(['SIGKILL']);
+    expect([beginning.child.signals, beginning.worker.killedFor]).toEqual([['SIGKILL'], 'shutdownTimeout']);
   });
 
   it('at once: the signal of its jobs fires, and half a second later it is killed', () => {
@@ -313,7 +321,12 @@ describe('the end of a worker', () => {
     worker.abort();
     worker.kill('stopped');
     worker.finish('stopped');
-    expect([worker.reason, child.told.length, clock.pending]).toEqual(['aborted', 2, 0]);
+    expect([worker.reason, worker.killedFor, child.told.length, clock.pending]).toEqual([
+      'aborted',
+      undefined,
+      2,
+      0,
+    ]);
   });
 
   it('at once fires the signal of jobs that were to end in good order, but sends one that was killed no message', () => {
