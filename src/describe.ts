@@ -22,6 +22,13 @@ export function describe(value: unknown): string {
   }
 }
 
+/** The same of a value that may be a secret itself: of a simple one only the type. */
+export function describeSecret(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint'
+    ? `a ${typeof value}`
+    : describe(value);
+}
+
 function shortened(value: unknown): unknown {
   return typeof value === 'string' && value.length > MAX_TEXT ? `${value.slice(0, MAX_TEXT)}…` : value;
 }

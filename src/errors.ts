@@ -50,8 +50,8 @@ export class OptionError extends ThreadFactoryError {
     nameClass(OptionError, 'OptionError');
   }
 
-  constructor(message: string) {
-    super(message, { code: 'ERR_OPTION' });
+  constructor(message: string, options: CauseOptions = {}) {
+    super(message, { ...options, code: 'ERR_OPTION' });
   }
 }
 

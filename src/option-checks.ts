@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { describe } from './describe.js';
+import { describe, describeSecret } from './describe.js';
 import { OptionError } from './errors.js';
 import { nearest } from './nearest.js';
 
@@ -12,6 +12,11 @@ export const MAX_TIMER_MS = 2 ** 31 - 1;
 /** An OptionError in the one style: what was expected of which option, and what it got instead. */
 export function expected(name: string, what: string, value: unknown, got = describe(value)): OptionError {
   return new OptionError(`Expected \`${name}\` to be ${what}, got ${got}`);
+}
+
+/** The same of what may be a secret: of a text or a number only that it is one. */
+export function expectedSecret(name: string, what: string, value: unknown): OptionError {
+  return expected(name, what, value, describeSecret(value));
 }
 
 /** A whole number, `min` or greater, and at most `max`. */

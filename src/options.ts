@@ -4,6 +4,7 @@ import type { Check } from './option-checks.js';
 import {
   boolean,
   expected,
+  expectedSecret,
   isFileUrl,
   isFunction,
   isPlainText,
@@ -386,15 +387,16 @@ function progress(value: unknown, name: string): NodeJS.WritableStream | undefin
 
 /** A copy. Numbers and booleans become text, as child_process would make them; values stay out of messages. */
 function env(value: unknown, name: string): NodeJS.ProcessEnv {
-  if (!isRecord(value))
-    throw expected(name, 'an object of strings', value, `a value of type ${typeof value}`);
+  if (!isRecord(value)) throw expectedSecret(name, 'an object of strings', value);
   const copy: NodeJS.ProcessEnv = {};
   for (const [variable, content] of Object.entries(value)) {
     if (content === undefined) continue;
     const text = typeof content === 'number' || typeof content === 'boolean' ? String(content) : content;
     if (typeof text !== 'string' || text.includes('\0')) {
-      const got = typeof text === 'string' ? 'one that has' : `a value of type ${typeof text}`;
-      throw expected(`${name}.${variable}`, 'a string without NUL', text, got);
+      const [variableName, what] = [`${name}.${variable}`, 'a string without NUL'];
+      throw typeof text === 'string'
+        ? expected(variableName, what, text, 'one that has')
+        : expectedSecret(variableName, what, text);
     }
     copy[variable] = text;
   }
@@ -424,5 +426,5 @@ function modulePath(value: unknown, name: string): string {
 /** Not looked into, and never shown: it may hold a connection. */
 function engine(value: unknown, name: string): Engine {
   if (isRecord(value) && isFunction(value.open)) return value as unknown as Engine;
-  throw expected(name, 'an engine such as `bullmq({ … })`', value, `a value of type ${typeof value}`);
+  throw expectedSecret(name, 'an engine such as `bullmq({ … })`', value);
 }

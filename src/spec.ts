@@ -84,7 +84,7 @@ export interface ThreadFactorySpec<Job, Result, Local = undefined, Value = undef
   workerProcess: (job: Job, context: JobContext<Local>) => Result | PromiseLike<Result>;
   /** The other name of `workerProcess`: not both. */
   worker?: undefined;
-  /** Runs in a worker that has no more work, is recycled or is stopped; not after a crash. */
+  /** Runs in a worker that has no more work, is recycled or is stopped; not after a crash. What it throws fails the run. */
   workerFinish?: ((context: WorkerContext<Local>) => unknown) | undefined;
   /** Runs once in the manager when every job has settled. */
   managerFinish?: ((summary: Summary<Job, Awaited<Result>>) => Value | PromiseLike<Value>) | undefined;

@@ -1,5 +1,12 @@
 import type { EngineDriver, EngineSetup, OpenEngine } from '../engine.js';
-import { expected, isPlainText, isRecord, milliseconds, rejectUnknown } from '../option-checks.js';
+import {
+  expected,
+  expectedSecret,
+  isPlainText,
+  isRecord,
+  milliseconds,
+  rejectUnknown,
+} from '../option-checks.js';
 import type { Engine } from '../options.js';
 import type { Backend } from './backend.js';
 import { BullMqBackend } from './bullmq-backend.js';
@@ -102,7 +109,7 @@ function checkOptions(given: unknown) {
 /** A secret, which no error shows. */
 export function checkSecret(value: unknown): string {
   if (isPlainText(value)) return value;
-  throw expected('secret', 'a text that is not empty', value, `a value of type ${typeof value}`);
+  throw expectedSecret('secret', 'a text that is not empty', value);
 }
 
 async function openBullMq(options: Checked, setup: EngineSetup): Promise<OpenEngine> {

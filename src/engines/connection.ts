@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import { OptionError } from '../errors.js';
-import { expected, isFunction, isRecord } from '../option-checks.js';
+import { expectedSecret, isFunction, isRecord } from '../option-checks.js';
 
 /** Where the server is, and how secrets get there and nowhere else. */
 
@@ -25,11 +25,10 @@ const SERVER_VARIABLE = /^(REDIS|VALKEY)(_|$)|^THREADFACTORY_SECRET/i;
 /** @throws OptionError; a connection is never shown */
 export function checkConnection(value: unknown, name: string): Connection {
   if (isRecord(value) || isFunction(value)) return value as Connection;
-  throw expected(
+  throw expectedSecret(
     name,
     'an object such as `{ url: process.env.REDIS_URL }`, or a client of ioredis',
     value,
-    `a value of type ${typeof value}`,
   );
 }
 

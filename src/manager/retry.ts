@@ -1,4 +1,5 @@
 import { describe } from '../describe.js';
+import { asError, OptionError } from '../errors.js';
 
 /**
  * Whether a failed attempt is run again. Two separate budgets: `retries` for throws and timeouts, `crashRetries` for
@@ -72,9 +73,9 @@ export class RetryPolicy {
     const { limit, when, delay } = this.options.retries;
     if (charges.failures >= limit) return { again: false, error };
     try {
-      if (!checked(WHEN, when(error), error)) return { again: false, error };
+      if (!asked(WHEN, () => when(error), error)) return { again: false, error };
       const attempt = 1 + charges.failures + charges.crashes;
-      const ms = checked(DELAY, delay(attempt, error), error);
+      const ms = asked(DELAY, () => delay(attempt, error), error);
       charges.failures += 1;
       this.charges.set(index, charges);
       return { again: true, delay: ms };
@@ -99,8 +100,18 @@ export class RetryPolicy {
   }
 }
 
-/** The value, if it is what was expected; the failed attempt's error is kept as the `cause` if not. */
-function checked<T>({ of, what, accepts }: Expected, value: T, cause: unknown): T {
+/**
+ * What one of the user's functions says of a failed attempt, if it is what was expected.
+ * @throws OptionError whose `cause` is what it threw, or the attempt's own error where it returned something else
+ */
+function asked<T>({ of, what, accepts }: Expected, ask: () => T, failure: unknown): T {
+  let value: T;
+  try {
+    value = ask();
+  } catch (thrown) {
+    const why = `${asError(thrown).message}. It was asked about: ${asError(failure).message}`;
+    throw new OptionError(`\`${of}\` threw: ${why}`, { cause: thrown });
+  }
   if (accepts(value)) return value;
-  throw new TypeError(`Expected \`${of}\` to return ${what}, got ${describe(value)}`, { cause });
+  throw new OptionError(`Expected \`${of}\` to return ${what}, got ${describe(value)}`, { cause: failure });
 }

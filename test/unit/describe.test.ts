@@ -1,6 +1,6 @@
 import { runInNewContext } from 'node:vm';
 import { expect, describe as group, test } from 'vitest';
-import { describe } from '../../src/describe.js';
+import { describe, describeSecret } from '../../src/describe.js';
 
 const forbidden = () => {
   throw new Error('Code of the value was run');
@@ -73,4 +73,16 @@ group('a value in words', () => {
   ])('%s is described without a look at it', (_, value, words) => {
     expect(describe(value)).toBe(words);
   });
+});
+
+test.each([
+  ['hunter2', 'a string'],
+  [1234, 'a number'],
+  [1234n, 'a bigint'],
+  [null, '`null`'],
+  [true, '`true` (boolean)'],
+  [{ token: 'hunter2' }, 'an object'],
+  [['hunter2'], 'an array'],
+])('a secret is named without its text: %#', (value, words) => {
+  expect(describeSecret(value)).toBe(words);
 });

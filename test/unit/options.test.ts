@@ -216,7 +216,11 @@ describe('values an option can not have', () => {
       refusal({ journal: { password: 'hunter2' } }),
     ];
     expect(messages.join('\n')).not.toContain('hunter2');
-    expect(messages[1]).toBe('Expected `env.TOKEN` to be a string without NUL, got a value of type object');
+    expect([refusal({ env: null }), refusal({ engine: {} })]).toEqual([
+      'Expected `env` to be an object of strings, got `null`',
+      'Expected `engine` to be an engine such as `bullmq({ … })`, got an object',
+    ]);
+    expect(messages[1]).toBe('Expected `env.TOKEN` to be a string without NUL, got an array');
   });
 
   test('an option that is no option of a file is named with its URL', () => {

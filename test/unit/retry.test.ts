@@ -77,15 +77,22 @@ describe('`retries`', () => {
     expect(asked).toEqual([other, error]);
   });
 
-  test.each(['when', 'delay'])('%s that throws fails the job with what it threw', (name) => {
-    const mistake = new TypeError('x is not a function');
-    const retries = policy({
-      [name]: () => {
-        throw mistake;
-      },
-    });
-    expect(retries.failed(7, error)).toEqual({ again: false, error: mistake });
-  });
+  test.each(['when', 'delay'])(
+    '%s that throws fails the job, and says so, of which error, and why',
+    (name) => {
+      const mistake = new TypeError('x is not a function');
+      const retries = policy({
+        [name]: () => {
+          throw mistake;
+        },
+      });
+      const verdict = retries.failed(7, error);
+      expect(verdict).toMatchObject({ again: false, error: { code: 'ERR_OPTION', cause: mistake } });
+      expect((verdict as { error: Error }).error.message).toBe(
+        `\`retries.${name}\` threw: x is not a function. It was asked about: ${error.message}`,
+      );
+    },
+  );
 
   test.each([
     [-1, '`-1` (number)'],
@@ -97,7 +104,10 @@ describe('`retries`', () => {
     [Promise.resolve(5), 'a Promise'],
   ])('delay that returns %s fails the job, and says what was expected', (ms, got) => {
     const verdict = policy({ delay: () => ms as number }).failed(7, error);
-    expect(verdict).toMatchObject({ again: false, error: { name: 'TypeError', cause: error } });
+    expect(verdict).toMatchObject({
+      again: false,
+      error: { name: 'OptionError', code: 'ERR_OPTION', cause: error },
+    });
     expect((verdict as { error: Error }).error.message).toBe(
       `Expected \`retries.delay\` to return a finite number of milliseconds, 0 or greater, got ${got}`,
     );
@@ -105,7 +115,10 @@ describe('`retries`', () => {
 
   test('when that returns a promise fails the job: a promise is true whatever it resolves to', () => {
     const verdict = policy({ when: (async () => false) as never }).failed(7, error);
-    expect(verdict).toMatchObject({ again: false, error: { name: 'TypeError', cause: error } });
+    expect(verdict).toMatchObject({
+      again: false,
+      error: { name: 'OptionError', code: 'ERR_OPTION', cause: error },
+    });
     expect((verdict as { error: Error }).error.message).toBe(
       'Expected `retries.when` to return `true` or `false`, got a Promise',
     );
