@@ -211,7 +211,35 @@ function within(encoded: Uint8Array | readonly Uint8Array[]): Encoded | { cause:
   return size <= MAX_BYTES ? encoded : { cause: new RangeError(`${size} bytes`) };
 }
 
+/** A value that was written before its column is. */
+class Written {
+  readonly #mark = true;
+
+  constructor(readonly bytes: Uint8Array) {}
+
+  /** By a mark that no proxy is asked for. */
+  static is(value: unknown): value is Written {
+    return typeof value === 'object' && value !== null && #mark in value;
+  }
+}
+
+/** Writes a value now, and returns what stands for it in a column; or the error, if it can't be sent. */
+export function writeValue(
+  value: unknown,
+  position: number,
+  nameOf: NameOf,
+): { readonly bytes: Uint8Array } | SerializationError {
+  const frame = valueFrame(value, position, nameOf);
+  return frame instanceof SerializationError ? frame : new Written(frame.bytes);
+}
+
+/** Whether a value goes as the bytes that it is: a Buffer, or a Uint8Array as such. */
+export function isBytes(value: unknown): value is Uint8Array {
+  return bytesFrame(value, 0) !== undefined;
+}
+
 function encodeFrame(value: unknown, position: number, nameOf: NameOf): Frame | SerializationError {
+  if (Written.is(value)) return { position, kind: VALUE, bytes: value.bytes };
   return bytesFrame(value, position) ?? valueFrame(value, position, nameOf);
 }
 

@@ -14,7 +14,10 @@ const TIME_AND_PROCESS = [
   'queueMicrotask',
   'globalThis',
 ];
-const VALUES = ['attempt', 'errors', 'error-wire', 'codec', 'frames', 'serializer', 'plain-copy', 'refusal'];
+const VALUES = [
+  ...['attempt', 'errors', 'error-wire', 'codec', 'frames', 'held-column', 'serializer', 'plain-copy'],
+  'refusal',
+];
 const RUNNER = [
   'runner',
   'lane',
@@ -58,7 +61,7 @@ const ROOMS: readonly Room[] = [
     // Runs over a channel it was given, in any process.
     name: 'runner',
     files: RUNNER.map((name) => `child/${name}`),
-    may: ['protocol', 'errors', 'error-wire', 'codec', 'clock'],
+    may: ['protocol', 'errors', 'error-wire', 'codec', 'held-column', 'clock'],
     types: ['spec'],
     without: TIME_AND_PROCESS,
   },

@@ -57,8 +57,6 @@ export class Lane {
       const waiting = this.runThrough(batch);
       if (waiting !== undefined) {
         const { position, context, value } = waiting;
-        // The tiny ones before it were timed together: their group ends here.
-        watch.split(batch.report);
         let result: unknown;
         let thrown: { readonly error: unknown } | undefined;
         this.waitsFor = context;
@@ -71,14 +69,13 @@ export class Lane {
         this.waitsFor = undefined;
         const failed = thrown === undefined ? undefined : failure(position, thrown.error);
         Context.end(context);
-        watch.lap(batch.report, true);
+        watch.lap(batch.report);
         this.note(batch, position, result, failed, true);
       }
       if (this.goesOn(batch)) continue;
-      watch.split(batch.report);
       const room = batches.report(batch, watch.now);
-      if (room === undefined) continue;
-      await room;
+      if (room !== undefined) await room;
+      // To write the report takes a while, which is no job's.
       watch.start();
     }
     host.laneEnded(this);
@@ -91,7 +88,7 @@ export class Lane {
     do {
       const position = batch.take(watch.now);
       const context = host.contextOf(batch, position);
-      if (host.timeout !== undefined) host.batches.begins(batch, position, watch.now);
+      if (host.timeout !== undefined && host.batches.begins(batch, position, watch.now)) watch.start();
       let value: unknown;
       let failed: FailedAttempt | undefined;
       try {
@@ -101,7 +98,7 @@ export class Lane {
         failed = failure(position, error);
       }
       Context.end(context);
-      watch.lap(batch.report, failed !== undefined);
+      watch.lap(batch.report);
       this.note(batch, position, value, failed, false);
       left -= 1;
     } while (left > 0 && this.goesOn(batch));
@@ -110,7 +107,7 @@ export class Lane {
 
   /** Whether the next job of a batch runs before anything is reported. */
   private goesOn(batch: OpenBatch): boolean {
-    return batch.hasNext && (this.watch.isBehind || !this.host.batches.isReportDue(batch, this.watch.now));
+    return batch.hasNext && !batch.report.isFull && !this.host.batches.isReportDue(batch, this.watch.now);
   }
 
   private note(
@@ -126,7 +123,8 @@ export class Lane {
       failed = failure(position, new OverTime(timeoutError(timeout)));
     }
     batch.running -= 1;
-    batch.report.add(position, failed === undefined ? value : undefined, failed);
+    // The next job's time begins after that.
+    if (batch.report.add(position, failed === undefined ? value : undefined, failed)) this.watch.start();
   }
 
   /**

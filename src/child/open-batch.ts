@@ -1,5 +1,6 @@
 import { decodeColumn } from '../codec.js';
 import type { SerializationError } from '../errors.js';
+import type { HeldMemory } from '../held-column.js';
 import type { JobsMessage } from '../protocol.js';
 import { indexAt } from '../protocol.js';
 import { Report } from './report.js';
@@ -34,17 +35,19 @@ export class OpenBatch {
   /**
    * @param message the batch as it came
    * @param epochOffset epoch milliseconds minus the monotonic clock's
+   * @param memory for the bytes that jobs return
    * @throws SerializationError if its jobs can't be read at all
    */
   constructor(
     private readonly message: JobsMessage,
     epochOffset: number,
+    memory: HeldMemory,
   ) {
     const note = (position: number, error: SerializationError): void => {
       this.unreadable.set(position, error);
     };
     this.jobs = decodeColumn(message.jobs, note, (position) => `job ${this.indexAt(position)}`);
-    this.report = new Report(message, epochOffset);
+    this.report = new Report(message, epochOffset, memory);
     this.end = message.count;
   }
 

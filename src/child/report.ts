@@ -1,5 +1,8 @@
-import { encodeColumn, encodedSize } from '../codec.js';
+import { encodedSize } from '../codec.js';
 import { errorToWire } from '../error-wire.js';
+import { SerializationError } from '../errors.js';
+import type { HeldMemory } from '../held-column.js';
+import { HeldColumn } from '../held-column.js';
 import type { EncodedColumn, FailedAttempt, JobsMessage, ResultsMessage } from '../protocol.js';
 import { BRAND, indexAt } from '../protocol.js';
 
@@ -14,9 +17,8 @@ const MAX_BYTES = 64 * 1024 * 1024;
  */
 export class Report {
   returned = 0;
-  /** What jobs returned; the first `count` of these. */
-  private readonly values: unknown[];
-  private count = 0;
+  /** What jobs returned. */
+  private readonly values: HeldColumn;
   /** Of each value; kept from the first one that is out of order. */
   private positions: number[] | undefined;
   private failed: FailedAttempt[] = [];
@@ -29,52 +31,67 @@ export class Report {
   /**
    * @param message the batch as it came
    * @param epochOffset epoch milliseconds minus the monotonic clock's
+   * @param memory for the bytes that jobs return
    */
   constructor(
     private readonly message: JobsMessage,
     private readonly epochOffset: number,
+    memory: HeldMemory,
   ) {
-    this.values = new Array<unknown>(message.count).fill(undefined);
+    this.values = new HeldColumn(message.count, memory);
     this.durations = new Float64Array(message.count);
     this.starts = new Float64Array(message.count);
   }
 
   get empty(): boolean {
-    return this.count === 0 && this.returned === 0;
+    return this.values.count === 0 && this.returned === 0;
   }
 
-  /** @param count jobs that were timed together, from `start` on, each `each` milliseconds */
-  timed(count: number, start: number, each: number): void {
-    const { durations, starts, clocked } = this;
-    for (let at = 0; at < count; at += 1) {
-      durations[clocked + at] = each;
-      starts[clocked + at] = start + at * each;
-    }
-    this.clocked = clocked + count;
+  /** Whether it has to be sent before another job runs. */
+  get isFull(): boolean {
+    return this.values.isFull;
   }
 
-  add(position: number, value: unknown, failed: FailedAttempt | undefined): void {
-    const { count } = this;
+  /** A job has ended that began at `start` and took so many milliseconds; it is added next. */
+  timed(start: number, ms: number): void {
+    const { clocked } = this;
+    this.durations[clocked] = ms;
+    this.starts[clocked] = start;
+    this.clocked = clocked + 1;
+  }
+
+  /**
+   * A result that can't be sent is its job's failure.
+   * @returns whether it took a while to hold what the job returned
+   */
+  add(position: number, value: unknown, failed: FailedAttempt | undefined): boolean {
+    const { values } = this;
+    const { count } = values;
     if (count === 0) this.from = position;
     if (this.positions !== undefined || position !== this.from + count) this.misplace(position);
-    this.values[count] = value;
-    this.count = count + 1;
     if (failed !== undefined) this.failed.push(failed);
+    const held = values.add(value, position, this.nameOf);
+    if (!(held instanceof SerializationError)) return held;
+    this.failed.push({ position, kind: 'refused', error: errorToWire(held) });
+    return true;
   }
 
+  private readonly nameOf = (position: number): string =>
+    `the result of job ${indexAt(this.message, position)}`;
+
   private misplace(position: number): void {
-    this.positions ??= Array.from({ length: this.count }, (_, at) => this.from + at);
+    this.positions ??= Array.from({ length: this.values.count }, (_, at) => this.from + at);
     this.positions.push(position);
   }
 
   /**
    * Everything so far as messages, of which there are several only where one would be too large; the report is empty then.
-   * A result that can't be sent is its job's failure.
    * @param full whether the memory is over its limit
    * @param peakRss bytes; 0 where nobody measures
    */
   take(full: boolean, peakRss: number): ResultsMessage[] {
-    const { returned, count } = this;
+    const { returned, values } = this;
+    const { count } = values;
     const messages = this.messages(0, count);
     const last = messages.length - 1;
     messages[last] = {
@@ -83,8 +100,7 @@ export class Report {
       ...(full ? { full } : {}),
       ...(peakRss > 0 ? { peakRss } : {}),
     };
-    this.values.fill(undefined, 0, count);
-    this.count = 0;
+    values.clear();
     this.positions = undefined;
     this.failed = [];
     this.returned = 0;
@@ -95,11 +111,12 @@ export class Report {
   /** What became of the values from one up to another. */
   private messages(from: number, to: number): ResultsMessage[] {
     const refused: FailedAttempt[] = [];
-    const values = encodeColumn(
-      this.values.length === to - from ? this.values : this.values.slice(from, to),
+    const values = this.values.encode(
+      from,
+      to,
       (at, error) =>
         refused.push({ position: this.positionOf(from + at), kind: 'refused', error: errorToWire(error) }),
-      (at) => `the result of job ${indexAt(this.message, this.positionOf(from + at))}`,
+      (at) => this.nameOf(this.positionOf(from + at)),
     );
     const count = to - from;
     // All are refused where they are too much together.
@@ -139,7 +156,7 @@ export class Report {
   }
 
   private failedAmong(from: number, to: number): readonly FailedAttempt[] {
-    if (this.failed.length === 0 || to - from === this.count) return this.failed;
+    if (this.failed.length === 0 || to - from === this.values.count) return this.failed;
     const among = new Set<number>();
     for (let at = from; at < to; at += 1) among.add(this.positionOf(at));
     return this.failed.filter(({ position }) => among.has(position));

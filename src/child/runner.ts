@@ -2,6 +2,7 @@ import type { NameOf } from '../codec.js';
 import { encodeColumn, whyUnreadable } from '../codec.js';
 import { errorToWire } from '../error-wire.js';
 import type { SerializationError } from '../errors.js';
+import { HeldMemory } from '../held-column.js';
 import type { ChildMessage, FatalPhase, JobsMessage } from '../protocol.js';
 import { BRAND } from '../protocol.js';
 import type { ContextHost } from './context.js';
@@ -48,6 +49,7 @@ export class Runner implements ContextHost, LaneHost {
   readonly batches: OpenBatches;
   readonly machine: string | undefined;
 
+  private readonly memory = new HeldMemory();
   private state: 'idle' | 'open' | 'closing' | 'closed' = 'idle';
   private beginning: Promise<boolean> | undefined;
   private readonly lanes: Lane[] = [];
@@ -81,7 +83,7 @@ export class Runner implements ContextHost, LaneHost {
     const { clock } = this.options;
     let batch: OpenBatch;
     try {
-      batch = new OpenBatch(message, clock.epoch() - clock.now());
+      batch = new OpenBatch(message, clock.epoch() - clock.now(), this.memory);
     } catch (error) {
       // The manager then sends its jobs one by one.
       const { cause } = error as SerializationError;
@@ -193,11 +195,10 @@ export class Runner implements ContextHost, LaneHost {
   }
 
   private startLane(): void {
-    const { clock, concurrency } = this.options;
-    const mayGroup = concurrency === 1 && this.timeout === undefined;
+    const { clock } = this.options;
     let lane = this.idleLanes.pop();
     if (lane === undefined) {
-      lane = new Lane(this, new Stopwatch(clock.now, mayGroup));
+      lane = new Lane(this, new Stopwatch(clock.now));
       this.lanes.push(lane);
     }
     void lane.run();

@@ -61,7 +61,7 @@ export class Worker {
   id: number | undefined;
   /** What it holds, oldest first. */
   batches: Batch[] = [];
-  /** Jobs it was given, and how many the last batch had. */
+  /** Jobs it was given and did not give back, and how many the last batch had. */
   given = 0;
   lastSize = 0;
   /** Runs a suspect: gets nothing beside it. */
@@ -303,6 +303,7 @@ export class Worker {
     if (batch === undefined) return;
     // The user's own handler took that error: the process lives.
     this.uncaught = undefined;
+    this.given -= message.returned ?? 0;
     this.events.results(this, batch, message);
     if (batch.pending === 0) this.batches = this.batches.filter((other) => other !== batch);
     if (this.batches.length === 0) this.alone = false;

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Report } from '../../src/child/report.js';
 import { decodeColumn } from '../../src/codec.js';
+import { HeldMemory } from '../../src/held-column.js';
 import type { JobsMessage, ResultsMessage } from '../../src/protocol.js';
 import { BRAND } from '../../src/protocol.js';
 
@@ -14,7 +15,7 @@ function reportOf(count: number): Report {
     count,
     budget: 100,
   };
-  return new Report(message, 0);
+  return new Report(message, 0, new HeldMemory());
 }
 
 /** Jobs at these positions end, each after 1 ms. */
@@ -26,7 +27,7 @@ function end(
   for (const key of order) {
     const position = Number(key);
     report.add(position, outcomes[position], undefined);
-    report.timed(1, position, 1);
+    report.timed(position, 1);
   }
 }
 
@@ -76,11 +77,11 @@ describe('a report of a batch', () => {
     const large = Buffer.alloc(40 * 1024 * 1024);
     const failed = { position: 0, kind: 'threw', error: 'no' } as const;
     report.add(2, large, undefined);
-    report.timed(1, 10, 1);
+    report.timed(10, 1);
     report.add(0, undefined, failed);
-    report.timed(1, 20, 2);
+    report.timed(20, 2);
     report.add(3, large, undefined);
-    report.timed(1, 30, 4);
+    report.timed(30, 4);
     const messages = report.take(false, 0);
     expect(
       messages.map((one) => [one.positions, one.startedAt, one.starts, one.nanoseconds, one.failed]),
@@ -90,17 +91,84 @@ describe('a report of a batch', () => {
     ]);
   });
 
-  test('is several messages where all results are refused, since they may only be too much together', () => {
+  test('names each result that can not be sent, beside those that can', () => {
     const report = reportOf(3);
-    end(report, { 0: () => {}, 1: () => {} });
-    const messages = report.take(false, 0);
-    expect(told(messages)).toEqual([
-      { positions: [0], values: [undefined] },
-      { positions: [1], values: [undefined] },
+    end(report, { 0: () => {}, 1: 'b', 2: Symbol('c') });
+    const [message, ...more] = report.take(false, 0);
+    expect(more).toEqual([]);
+    expect(told(message === undefined ? [] : [message])).toEqual([
+      { positions: [0, 1, 2], values: [undefined, 'b', undefined] },
     ]);
-    expect(messages.map(({ failed }) => failed?.map(({ position, kind }) => [position, kind]))).toEqual([
-      [[0, 'refused']],
-      [[1, 'refused']],
+    expect(message?.failed).toMatchObject([
+      { position: 0, kind: 'refused', error: { message: expect.stringContaining('the result of job 0') } },
+      { position: 2, kind: 'refused', error: { message: expect.stringContaining('the result of job 2') } },
+    ]);
+  });
+
+  test('has each result as it was when its job ended, whatever the next job did to it', () => {
+    const report = reportOf(8);
+    const bytes = Buffer.alloc(4);
+    const view = new Uint8Array(2);
+    const row = { n: 0, deep: { list: [0] } };
+    const map = new Map<string, number>();
+    for (const n of [1, 2]) {
+      bytes.fill(n);
+      view.fill(n);
+      row.n = n;
+      row.deep.list[0] = n;
+      map.set('n', n);
+      const all = [bytes, view, row, map];
+      for (const [at, value] of all.entries()) end(report, { [4 * (n - 1) + at]: value });
+    }
+    const [{ values } = { values: [] }] = told(report.take(false, 0));
+    expect(values).toEqual(
+      [1, 2].flatMap((n) => [
+        Buffer.alloc(4, n),
+        new Uint8Array(2).fill(n),
+        { n, deep: { list: [n] } },
+        new Map([['n', n]]),
+      ]),
+    );
+    expect(Buffer.isBuffer(values[1])).toBe(false);
+  });
+
+  test('uses the memory of bytes again when they were sent, and is full where there is no room for a copy', () => {
+    const report = reportOf(6);
+    const half = Buffer.alloc(500 * 1024, 1);
+    end(report, { 0: half });
+    expect(report.isFull).toBe(false);
+    end(report, { 1: half });
+    expect(report.isFull).toBe(false);
+    end(report, { 2: half });
+    expect(report.isFull).toBe(true);
+    expect(told(report.take(false, 0))[0]?.values).toEqual([half, half, half]);
+    expect(report.isFull).toBe(false);
+    half.fill(2);
+    end(report, { 3: half, 4: half });
+    half.fill(3);
+    expect(told(report.take(false, 0))[0]?.values).toEqual([
+      Buffer.alloc(500 * 1024, 2),
+      Buffer.alloc(500 * 1024, 2),
+    ]);
+  });
+
+  test.each([
+    ['texts', 'x'.repeat(400_000)],
+    ['other values', new Map([['x', 'x'.repeat(400_000)]])],
+  ])('is full of %s when they are a megabyte', (_, value) => {
+    const report = reportOf(4);
+    end(report, { 0: value, 1: value });
+    expect(report.isFull).toBe(false);
+    end(report, { 2: value });
+    expect(report.isFull).toBe(true);
+  });
+
+  test('says that it took a while to hold what is large, or can only be written', () => {
+    const report = reportOf(6);
+    const values = [1, { a: 1 }, Buffer.alloc(8), new Map(), Array.from({ length: 5000 }, (_, i) => i)];
+    expect(values.map((value, at) => report.add(at, value, undefined))).toEqual([
+      ...[false, false],
+      ...[true, true, true],
     ]);
   });
 });

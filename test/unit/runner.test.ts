@@ -119,18 +119,49 @@ describe('synchronous jobs', () => {
     expect(channel.results[0]).toMatchObject({ startedAt, nanoseconds: [1e6, 2e6, 3e6] });
   });
 
-  test('too short for the clock are timed together, sixteen at a time', async () => {
+  test('have their own time each, however short', async () => {
     const clock = new FakeClock();
-    const { runner, channel } = await readyRunner({ workerProcess: () => clock.pass(0.001) }, { clock });
-    clock.reads = 0;
-    runner.accept(batchOf(new Array(1000).fill(0)));
-    expect(clock.reads).toBeLessThan(100);
-    expect(channel.results).toHaveLength(1);
-    expect(channel.results[0]?.count).toBe(1000);
-    expect(channel.results[0]?.nanoseconds).toBeCloseTo(1000, 0);
+    const { runner, channel } = await readyRunner({ workerProcess: (ms) => clock.pass(ms) }, { clock });
+    runner.accept(batchOf([0.001, 0.002, 200, 0.001]));
+    const microseconds = channel.results.flatMap(millisecondsOf).map((ms) => Math.round(ms * 1000));
+    expect(microseconds).toEqual([1, 2, 200_000, 1]);
   });
 
-  test('are timed one by one again when they get longer', async () => {
+  test('that take long after tiny ones are told soon, and the rest of them given back', async () => {
+    const clock = new FakeClock();
+    const { runner, channel } = await readyRunner({ workerProcess: (ms) => clock.pass(ms) }, { clock });
+    runner.accept(batchOf([...new Array(100).fill(0.001), ...new Array(16).fill(300)], { budget: 100 }));
+    expect(channel.results.map(({ count, returned }) => [count, returned])).toEqual([[101, 15]]);
+  });
+
+  test("pay for no other: to write a result or a report is nobody's time", async () => {
+    const clock = new FakeClock();
+    const slowToWrite = () =>
+      new Map([
+        [
+          1,
+          {
+            get slow() {
+              return clock.pass(300);
+            },
+          },
+        ],
+      ]);
+    const { runner, channel } = await readyRunner(
+      {
+        workerProcess: (ms) => {
+          clock.pass(ms);
+          return ms === 2 ? slowToWrite() : ms;
+        },
+      },
+      { clock, timeout: 150 },
+    );
+    runner.accept(batchOf([1, 2, 3, 4]));
+    expect(channel.results.flatMap(({ failed = [] }) => failed)).toEqual([]);
+    expect(channel.results.flatMap(millisecondsOf)).toEqual([1, 2, 3, 4]);
+  });
+
+  test('have times that add up', async () => {
     const clock = new FakeClock();
     const { runner, channel } = await readyRunner({ workerProcess: (ms) => clock.pass(ms) }, { clock });
     runner.accept(batchOf([...new Array(100).fill(0.001), ...new Array(50).fill(4)]));
@@ -198,7 +229,7 @@ describe('asynchronous jobs', () => {
     expect(seen.flat()).toEqual([]);
   });
 
-  test('keep the time that they wait to themselves, though tiny ones before them were timed together', async () => {
+  test('keep the time that they wait to themselves', async () => {
     const open = new Gate();
     const { runner, channel, clock } = await readyRunner({
       workerProcess: (job) => (job < 3 ? job : open.opened),
