@@ -44,6 +44,8 @@ export class OpenBatches {
   private lastReport = 0;
   private isFlushDue = false;
   private lookedAt = 0;
+  /** Whether the memory was over its limit at the last look, and nothing was reported since. */
+  private wasFull = false;
   private readonly flushMs: number;
 
   constructor(
@@ -129,6 +131,7 @@ export class OpenBatches {
   private flushBatch(batch: OpenBatch): void {
     if (!batch.report.empty) {
       const isFull = this.isMemoryFull;
+      this.wasFull = false;
       if (isFull) for (const open of this.batches) open.handBack();
       this.lastReport = this.options.clock.now();
       for (const message of batch.report.take(isFull, this.options.peakRss())) this.send(message);
@@ -138,9 +141,11 @@ export class OpenBatches {
 
   /** Between jobs, but not between tiny ones: to look takes as long as many of them. */
   private looksFull(now: number): boolean {
-    if (now - this.lookedAt < LOOK_MS) return false;
-    this.lookedAt = now;
-    return this.isMemoryFull;
+    if (!this.wasFull && now - this.lookedAt >= LOOK_MS) {
+      this.lookedAt = now;
+      this.wasFull = this.isMemoryFull;
+    }
+    return this.wasFull;
   }
 
   private get isMemoryFull(): boolean {

@@ -88,3 +88,34 @@ it('several large results of one report arrive in as many messages as they need'
     ],
   ]);
 });
+
+it.each(['workers: 1', 'workers: 0', 'workers: 1, concurrency: 4'])(
+  'each result is what it was when its job ended, though the next one returns the same object (%s)',
+  async (options) => {
+    const ran = await runIn(
+      await project({
+        'main.cjs': `${HEAD}
+        const bytes = Buffer.alloc(4);
+        const row = { n: 0 };
+        const map = new Map();
+        const spec = {
+          manager: () => Array.from({ length: 300 }, (_, i) => i),
+          worker: (n) => {
+            bytes.writeUInt32LE(n);
+            row.n = n;
+            map.set('n', n);
+            return [bytes, row, map][n % 3];
+          },
+        };
+        const numberIn = (result) => (Buffer.isBuffer(result) ? result.readUInt32LE() : result instanceof Map ? result.get('n') : result.n);
+        const right = ({ results }) => results.filter((result, i) => numberIn(result) === i).length;
+        const f = new ThreadFactory(spec, { ${options}, batchSize: 100, journal: 'run.jsonl' });
+        (async () => {
+          say([right(await f.start()), right(await f.start())]);
+        })();`,
+      }),
+      'main.cjs',
+    );
+    expect(ran.said).toEqual([[300, 300]]);
+  },
+);

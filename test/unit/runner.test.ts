@@ -572,6 +572,24 @@ describe('memory over its limit', () => {
   });
 });
 
+test('memory is looked at between jobs, though not between tiny ones', async () => {
+  let looks = 0;
+  const clock = new FakeClock();
+  const rss = (): number => {
+    looks += 1;
+    return clock.now() < 30 ? 100 : 1001;
+  };
+  const { runner, channel } = await readyRunner(
+    { workerProcess: (ms) => clock.pass(ms) },
+    { maxMemory: 1000, rss, clock },
+  );
+  runner.accept(batchOf([...new Array(1000).fill(0.001), ...new Array(20).fill(10)], { budget: 1000 }));
+  expect(looks).toBeLessThan(20);
+  expect(channel.results.map(({ count, returned, full }) => [count, returned, full])).toEqual([
+    [1003, 17, true],
+  ]);
+});
+
 describe('a full channel', () => {
   test('keeps jobs from being started until it has room', async () => {
     const begun: number[] = [];

@@ -378,6 +378,22 @@ describe('recycling', () => {
     expect(manager.exits).toEqual([{ id: 1, reason: 'recycled' }]);
   });
 
+  it('counts no jobs that a worker gave back', () => {
+    const manager = new FakeManager(list(6), { maxJobsPerWorker: 4, batchSize: 4 });
+    const child = manager.child(0).getReady().complete(undefined, { count: 1, returned: 3 });
+    manager.clock.flush();
+    expect([child.told, child.batches.map(indicesOf)]).toEqual([
+      ['begin'],
+      [
+        [0, 1, 2, 3],
+        [1, 2, 3],
+      ],
+    ]);
+    child.complete();
+    manager.clock.flush();
+    expect(child.told).toEqual(['begin', 'finish']);
+  });
+
   it('over its memory: what it did not begin goes to the replacement', () => {
     const manager = new FakeManager(list(10), { batchSize: 10 });
     const child = manager.child(0).getReady().complete(undefined, { count: 3, returned: 7, full: true });
