@@ -235,7 +235,7 @@ export function writeValue(
 
 /** Whether a value goes as the bytes that it is: a Buffer, or a Uint8Array as such. */
 export function isBytes(value: unknown): value is Uint8Array {
-  return bytesFrame(value, 0) !== undefined;
+  return kindOfBytes(value) !== undefined;
 }
 
 function encodeFrame(value: unknown, position: number, nameOf: NameOf): Frame | SerializationError {
@@ -245,10 +245,15 @@ function encodeFrame(value: unknown, position: number, nameOf: NameOf): Frame | 
 
 /** A frame of the bytes themselves, for a Buffer and a Uint8Array as such. */
 function bytesFrame(value: unknown, position: number): Frame | undefined {
-  if (!types.isUint8Array(value)) return undefined;
+  const kind = kindOfBytes(value);
+  return kind === undefined ? undefined : { position, kind, bytes: value as Uint8Array };
+}
+
+function kindOfBytes(value: unknown): number | undefined {
+  if (typeof value !== 'object' || !types.isUint8Array(value)) return undefined;
   const prototype: unknown = getPrototypeOf(value);
-  if (prototype === Buffer.prototype) return { position, kind: BUFFER, bytes: value };
-  return prototype === Uint8Array.prototype ? { position, kind: UINT8_ARRAY, bytes: value } : undefined;
+  if (prototype === Buffer.prototype) return BUFFER;
+  return prototype === Uint8Array.prototype ? UINT8_ARRAY : undefined;
 }
 
 function valueFrame(value: unknown, position: number, nameOf: NameOf): Frame | SerializationError {

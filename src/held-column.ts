@@ -74,16 +74,19 @@ export class HeldColumn {
    * @returns whether that took a while, or the error of a value that can't be sent, which is held as undefined
    */
   add(value: unknown, position: number, nameOf: NameOf): boolean | SerializationError {
+    const at = this.count;
+    this.count = at + 1;
+    if (isBytes(value)) {
+      this.values[at] = this.holdBytes(value);
+      return value.byteLength > SMALL_BYTES;
+    }
     const { copies } = this;
     const before = copies.bytes;
     const copy = this.mayCopy ? copyPlain(value, copies) : NOT_PLAIN;
-    const held = copy === NOT_PLAIN ? this.withoutCopy(value, position, nameOf) : copy;
-    const isRefused = held instanceof SerializationError;
-    this.values[this.count] = isRefused ? undefined : held;
-    this.count += 1;
-    const added = copies.bytes - before;
-    if (copies.bytes + this.bytes >= FULL_BYTES) this.isFull = true;
-    return isRefused ? held : copy === NOT_PLAIN || added > SMALL_BYTES;
+    if (copy === NOT_PLAIN) return this.holdWritten(at, writeValue(value, position, nameOf));
+    this.values[at] = copy;
+    this.noteSize();
+    return copies.bytes - before > SMALL_BYTES;
   }
 
   /** The values from one up to another, as `encodeColumn` writes them. */
@@ -111,14 +114,10 @@ export class HeldColumn {
     this.holdsMemory = false;
   }
 
-  private withoutCopy(value: unknown, position: number, nameOf: NameOf): unknown {
+  private holdBytes(value: Uint8Array): Uint8Array {
     this.isPlain = false;
-    if (!isBytes(value)) {
-      const written = writeValue(value, position, nameOf);
-      if (!(written instanceof SerializationError)) this.bytes += written.bytes.byteLength;
-      return written;
-    }
     this.bytes += value.byteLength;
+    this.noteSize();
     const copy = this.memory.copy(value);
     if (copy === undefined) {
       this.isFull = true;
@@ -127,5 +126,18 @@ export class HeldColumn {
     if (!this.holdsMemory) this.memory.hold();
     this.holdsMemory = true;
     return copy;
+  }
+
+  private holdWritten(at: number, written: ReturnType<typeof writeValue>): true | SerializationError {
+    this.isPlain = false;
+    if (written instanceof SerializationError) return written;
+    this.values[at] = written;
+    this.bytes += written.bytes.byteLength;
+    this.noteSize();
+    return true;
+  }
+
+  private noteSize(): void {
+    if (this.copies.bytes + this.bytes >= FULL_BYTES) this.isFull = true;
   }
 }
