@@ -71,13 +71,14 @@ export class HeldColumn {
 
   /**
    * @param nameOf names the value in its error
+   * @param isLast whether the column is written before anything else runs, so that nothing has to be copied for that
    * @returns whether that took a while, or the error of a value that can't be sent, which is held as undefined
    */
-  add(value: unknown, position: number, nameOf: NameOf): boolean | SerializationError {
+  add(value: unknown, position: number, nameOf: NameOf, isLast: boolean): boolean | SerializationError {
     const at = this.count;
     this.count = at + 1;
     if (isBytes(value)) {
-      this.values[at] = this.holdBytes(value);
+      this.values[at] = this.holdBytes(value, isLast);
       return value.byteLength > SMALL_BYTES;
     }
     const { copies } = this;
@@ -114,10 +115,11 @@ export class HeldColumn {
     this.holdsMemory = false;
   }
 
-  private holdBytes(value: Uint8Array): Uint8Array {
+  private holdBytes(value: Uint8Array, isLast: boolean): Uint8Array {
     this.isPlain = false;
     this.bytes += value.byteLength;
     this.noteSize();
+    if (isLast || this.isFull) return value;
     const copy = this.memory.copy(value);
     if (copy === undefined) {
       this.isFull = true;

@@ -123,8 +123,9 @@ export class Lane {
       failed = failure(position, new OverTime(timeoutError(timeout)));
     }
     batch.running -= 1;
-    // The next job's time begins after that.
-    if (batch.report.add(position, failed === undefined ? value : undefined, failed)) this.watch.start();
+    const result = failed === undefined ? value : undefined;
+    // The next job's time begins after that. What is left after the last job of a batch is a report.
+    if (batch.report.add(position, result, failed, !batch.hasNext)) this.watch.start();
   }
 
   /**

@@ -62,15 +62,16 @@ export class Report {
 
   /**
    * A result that can't be sent is its job's failure.
+   * @param isLast whether the report is sent before anything else runs
    * @returns whether it took a while to hold what the job returned
    */
-  add(position: number, value: unknown, failed: FailedAttempt | undefined): boolean {
+  add(position: number, value: unknown, failed: FailedAttempt | undefined, isLast: boolean): boolean {
     const { values } = this;
     const { count } = values;
     if (count === 0) this.from = position;
     if (this.positions !== undefined || position !== this.from + count) this.misplace(position);
     if (failed !== undefined) this.failed.push(failed);
-    const held = values.add(value, position, this.nameOf);
+    const held = values.add(value, position, this.nameOf, isLast);
     if (!(held instanceof SerializationError)) return held;
     this.failed.push({ position, kind: 'refused', error: errorToWire(held) });
     return true;

@@ -26,7 +26,7 @@ function end(
 ): void {
   for (const key of order) {
     const position = Number(key);
-    report.add(position, outcomes[position], undefined);
+    report.add(position, outcomes[position], undefined, false);
     report.timed(position, 1);
   }
 }
@@ -76,11 +76,11 @@ describe('a report of a batch', () => {
     const report = reportOf(4);
     const large = Buffer.alloc(40 * 1024 * 1024);
     const failed = { position: 0, kind: 'threw', error: 'no' } as const;
-    report.add(2, large, undefined);
+    report.add(2, large, undefined, false);
     report.timed(10, 1);
-    report.add(0, undefined, failed);
+    report.add(0, undefined, failed, false);
     report.timed(20, 2);
-    report.add(3, large, undefined);
+    report.add(3, large, undefined, false);
     report.timed(30, 4);
     const messages = report.take(false, 0);
     expect(
@@ -163,10 +163,18 @@ describe('a report of a batch', () => {
     expect(report.isFull).toBe(true);
   });
 
+  test('copies no bytes where it is sent before anything else runs', () => {
+    const report = reportOf(2);
+    const bytes = Buffer.alloc(100, 1);
+    report.add(0, bytes, undefined, true);
+    bytes.fill(2);
+    expect(told(report.take(false, 0))[0]?.values).toEqual([Buffer.alloc(100, 2)]);
+  });
+
   test('says that it took a while to hold what is large, or can only be written', () => {
     const report = reportOf(6);
     const values = [1, { a: 1 }, Buffer.alloc(8), new Map(), Array.from({ length: 5000 }, (_, i) => i)];
-    expect(values.map((value, at) => report.add(at, value, undefined))).toEqual([
+    expect(values.map((value, at) => report.add(at, value, undefined, false))).toEqual([
       ...[false, false],
       ...[false, true, true],
     ]);
