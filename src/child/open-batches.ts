@@ -130,7 +130,7 @@ export class OpenBatches {
 
   private flushBatch(batch: OpenBatch): void {
     if (!batch.report.empty) {
-      const isFull = this.isMemoryFull;
+      const isFull = this.wasFull || this.isMemoryFull;
       this.wasFull = false;
       if (isFull) for (const open of this.batches) open.handBack();
       this.lastReport = this.options.clock.now();

@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { fork } from 'node:child_process';
-import { accessSync, constants, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { OptionError } from '../errors.js';
 import type { ChildMessage, InitMessage, ManagerMessage, SubprocessMessage } from '../protocol.js';
@@ -11,6 +11,7 @@ import type { Child, ChildEvents, SpawnChild } from './child.js';
 import { GroupGuard } from './group-guard.js';
 import { LineSplitter, Tail, wholeLine } from './output.js';
 import type { ParentDeathPrefix } from './pdeathsig.js';
+import { isProgram } from './pdeathsig.js';
 import { SharedFiles } from './shared-files.js';
 
 /** How long the pipes of a dead process may stay open, held by something it had started. */
@@ -78,16 +79,6 @@ function start(options: ForkOptions, files: readonly number[]): ChildProcess {
 function prefixFor({ execPath, parentDeath }: ForkOptions): ParentDeathPrefix {
   if (parentDeath === undefined || (execPath !== undefined && !isProgram(execPath))) return undefined;
   return parentDeath;
-}
-
-function isProgram(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    // None, or not for us.
-    return false;
-  }
 }
 
 /** What a job sends along, a server or a socket, is nobody's here and would keep this process alive. */

@@ -33,7 +33,7 @@ export async function findParentDeathSignal(path: string): Promise<ParentDeathPr
   if (process.platform !== 'linux' || gainsRights(process.getuid?.() ?? 0, permitted)) return undefined;
   for (const folder of path.split(delimiter).filter(isAbsolute)) {
     const program = join(folder, NAME);
-    if (!isExecutable(program)) continue;
+    if (!isProgram(program, constants.X_OK | constants.R_OK)) continue;
     const prefix = [program, `--${FLAG}`, 'KILL'];
     const real = realpathSync(program);
     const knows = basename(real) === NAME ? readFileSync(real).includes(FLAG) : await works(prefix);
@@ -54,11 +54,12 @@ function permitted(): string | undefined {
   return statusField('CapPrm');
 }
 
-function isExecutable(program: string): boolean {
+/** Whether there is a file with these rights for us. */
+export function isProgram(path: string, rights: number = constants.X_OK): boolean {
   try {
     // An error for each folder without it would cost more than all else here.
-    if (!existsSync(program) || !statSync(program).isFile()) return false;
-    accessSync(program, constants.X_OK | constants.R_OK);
+    if (!existsSync(path) || !statSync(path).isFile()) return false;
+    accessSync(path, rights);
     return true;
   } catch {
     // Not for us, or no folder.
