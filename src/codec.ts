@@ -1,11 +1,12 @@
 import { types } from 'node:util';
 import { SerializationError } from './errors.js';
-import type { Frame, Unreadable } from './frames.js';
+import type { Unreadable } from './frames.js';
 import {
   BUFFER,
   FRAMED,
-  PIECES_OF_NO_FRAME,
-  piecesOf,
+  Frames,
+  framesIn,
+  lengthsIn,
   readJoined,
   readPieces,
   sizeOf,
@@ -17,6 +18,7 @@ import { arePrototypesClean, copyPlain, NOT_PLAIN, plainCopies } from './plain-c
 import { describeRefusal, isReadable } from './refusal.js';
 import { deserialize, serialize } from './serializer.js';
 
+export { Frames, VALUE } from './frames.js';
 export { exactJson, haveToJson, isJsonExact } from './plain-copy.js';
 export { describeRefusal } from './refusal.js';
 
@@ -25,8 +27,8 @@ export { describeRefusal } from './refusal.js';
  * - a number: so many times undefined, as of jobs that return nothing;
  * - plain data: copies of values that JSON holds exactly, which is the fastest, as a part of the message;
  * - bytes: a tag, and what v8 wrote;
- * - pieces of such bytes, since a copy to join them costs more than to write each: they are the values' own memory, so
- *   they have to be sent at once, or `joined`.
+ * - pieces of such bytes, which are copied where they are written, if at all: they are the values' own memory, so they
+ *   have to be sent at once, or `joined`.
  *
  * Every value arrives as its structured clone would if it had been sent alone: what two values share, they do not share
  * on the other side. Per value v8 takes 2.5 µs, in one array 0.5 µs, so plain values (`copyPlain`), whose copies share
@@ -83,27 +85,43 @@ export function encodeColumn(
   onRefused: OnRefused,
   nameOf: NameOf = (position) => `value ${position}`,
 ): Encoded {
-  if (isUndefined(values)) return values.length;
   const copies = plainCopies();
   const plain: unknown[] = [];
-  const frames: Frame[] = [];
+  const frames = new Frames();
   const frame = (value: unknown, position: number): void => {
     copies.exact = false;
-    const framed = encodeFrame(value, position, nameOf);
-    if (framed instanceof SerializationError) onRefused(position, framed);
-    else frames.push(framed);
+    const kind = kindOfBytes(value) ?? VALUE;
+    const bytes = kind === VALUE ? writeValue(value, position, nameOf) : (value as Uint8Array);
+    if (bytes instanceof SerializationError) onRefused(position, bytes);
+    else frames.add(position, kind, bytes);
   };
   const sifting = { values, plain, copies: arePrototypesClean() ? copies : undefined, frame };
   for (let from = 0; from < values.length; from += LEG) sift(sifting, from);
-  const encoded = join(plain, copies, frames);
+  return joinColumn({ plain, copies, frames }, onRefused, nameOf);
+}
+
+/** The parts of a column. */
+export interface Parts {
+  /** Copies of the values that are plain, and undefined in the place of the others. */
+  readonly plain: readonly unknown[];
+  readonly copies: PlainCopies;
+  /** The others. */
+  readonly frames: Frames;
+}
+
+/** Makes a column of its parts. @param onRefused called for every value of one that is too large for a message */
+export function joinColumn(parts: Parts, onRefused: OnRefused, nameOf: NameOf): Encoded {
+  const { plain, frames } = parts;
+  if (frames.count === 0 && isUndefined(plain)) return plain.length;
+  const encoded = join(parts);
   if (typeof encoded !== 'object' || !('cause' in encoded)) return encoded;
-  const sent = new Set(frames.map(({ position }) => position));
+  const framed = frames.positions();
   plain.forEach((value, i) => {
-    if (value === undefined && !sent.has(i)) return;
+    if (value === undefined && !framed.has(i)) return;
     const message = `Cannot send ${nameOf(i)}: the values of its batch are too large for one message`;
     onRefused(i, new SerializationError(message, encoded));
   });
-  return values.length;
+  return plain.length;
 }
 
 /** How values are sifted: copied, or left to `frame`. */
@@ -169,8 +187,7 @@ export function tooLarge(bytes: number): Uint8Array {
  */
 export function lengthsOf(pieces: readonly Uint8Array[]): number[] {
   const size = sizeOf(pieces);
-  const isLarge = size >= (pieces.length - PIECES_OF_NO_FRAME) * PIECE_BYTES;
-  return isLarge ? pieces.map(({ byteLength }) => byteLength) : [size];
+  return pieces.length > 1 && size >= framesIn(pieces) * PIECE_BYTES ? lengthsIn(pieces) : [size];
 }
 
 /** The column in memory of its own and as it would arrive, for who does not send it at once. */
@@ -191,16 +208,11 @@ function isUndefined(values: readonly unknown[]): boolean {
 }
 
 /** The parts as one; what was thrown, as a `cause`, if they are too large. */
-function join(
-  plain: readonly unknown[],
-  copies: PlainCopies,
-  frames: readonly Frame[],
-): Encoded | { cause: unknown } {
+function join({ plain, copies, frames }: Parts): Encoded | { cause: unknown } {
   try {
-    if (copies.exact && !copies.slow && copies.bytes <= MAX_PLAIN_BYTES)
-      return { plain, bytes: copies.bytes };
-    if (frames.length === 0) return within(serialize(plain, PLAIN));
-    return within(piecesOf(frames, serialize(plain)));
+    if (frames.count > 0) return within(frames.withPlain(serialize(plain)));
+    const isJson = copies.exact && !copies.slow && copies.bytes <= MAX_PLAIN_BYTES;
+    return isJson ? { plain, bytes: copies.bytes } : within(serialize(plain, PLAIN));
   } catch (cause) {
     return { cause };
   }
@@ -211,55 +223,23 @@ function within(encoded: Uint8Array | readonly Uint8Array[]): Encoded | { cause:
   return size <= MAX_BYTES ? encoded : { cause: new RangeError(`${size} bytes`) };
 }
 
-/** A value that was written before its column is. */
-class Written {
-  readonly #mark = true;
-
-  constructor(readonly bytes: Uint8Array) {}
-
-  /** By a mark that no proxy is asked for. */
-  static is(value: unknown): value is Written {
-    return typeof value === 'object' && value !== null && #mark in value;
-  }
-}
-
-/** Writes a value now, and returns what stands for it in a column; or the error, if it can't be sent. */
-export function writeValue(
-  value: unknown,
-  position: number,
-  nameOf: NameOf,
-): { readonly bytes: Uint8Array } | SerializationError {
-  const frame = valueFrame(value, position, nameOf);
-  return frame instanceof SerializationError ? frame : new Written(frame.bytes);
-}
-
-/** Whether a value goes as the bytes that it is: a Buffer, or a Uint8Array as such. */
-export function isBytes(value: unknown): value is Uint8Array {
-  return kindOfBytes(value) !== undefined;
-}
-
-function encodeFrame(value: unknown, position: number, nameOf: NameOf): Frame | SerializationError {
-  if (Written.is(value)) return { position, kind: VALUE, bytes: value.bytes };
-  return bytesFrame(value, position) ?? valueFrame(value, position, nameOf);
-}
-
-/** A frame of the bytes themselves, for a Buffer and a Uint8Array as such. */
-function bytesFrame(value: unknown, position: number): Frame | undefined {
-  const kind = kindOfBytes(value);
-  return kind === undefined ? undefined : { position, kind, bytes: value as Uint8Array };
-}
-
-function kindOfBytes(value: unknown): number | undefined {
+/** The kind of a value that goes as the bytes that it is: a Buffer, or a Uint8Array as such; undefined for any other. */
+export function kindOfBytes(value: unknown): number | undefined {
   if (typeof value !== 'object' || !types.isUint8Array(value)) return undefined;
   const prototype: unknown = getPrototypeOf(value);
   if (prototype === Buffer.prototype) return BUFFER;
   return prototype === Uint8Array.prototype ? UINT8_ARRAY : undefined;
 }
 
-function valueFrame(value: unknown, position: number, nameOf: NameOf): Frame | SerializationError {
+/** The bytes of a frame, or why the value can't be sent. */
+export function writeValue(
+  value: unknown,
+  position: number,
+  nameOf: NameOf,
+): Uint8Array | SerializationError {
   if (!isReadable(value)) return describeRefusal(value, nameOf(position));
   try {
-    return { position, kind: VALUE, bytes: serialize(value) };
+    return serialize(value);
   } catch (error) {
     return describeRefusal(value, nameOf(position), error);
   }

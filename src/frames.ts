@@ -13,9 +13,8 @@ export const VALUE = 0;
 export const BUFFER = 1;
 export const UINT8_ARRAY = 2;
 
-/** The head, and the plain values. */
-export const PIECES_OF_NO_FRAME = 2;
-
+/** Words before the heads of frames: tag and number of frames. */
+const FIRST_WORDS = 2;
 /** Words of a frame's head: position, kind, length in bytes. */
 const FRAME_WORDS = 3;
 
@@ -31,34 +30,95 @@ const SMALL_MESSAGE_BYTES = 2 * SLAB_BYTES;
 /** A Buffer stays a view on the message that brought it if it is at least this share of the memory that it keeps. */
 const KEPT_SHARE = 1 / 5;
 
-/** A value that goes by itself. */
-export interface Frame {
-  readonly position: number;
-  readonly kind: number;
-  readonly bytes: Uint8Array;
-}
-
 /** A value that was written and can't be read, and what v8 said. */
 export interface Unreadable {
   readonly position: number;
   readonly cause: unknown;
 }
 
-/** Tag, number of frames, heads of frames (all 32 bits in this machine's order); each frame; the plain values. */
-export function piecesOf(frames: readonly Frame[], plain: Uint8Array): Uint8Array[] {
-  const head = new Uint32Array(2 + frames.length * FRAME_WORDS);
-  head[0] = FRAMED;
-  head[1] = frames.length;
-  const pieces: Uint8Array[] = [new Uint8Array(head.buffer)];
-  let word = 2;
-  for (const { position, kind, bytes } of frames) {
-    head[word++] = position;
-    head[word++] = kind;
-    head[word++] = bytes.byteLength;
-    pieces.push(bytes);
+/** Frames while they are collected. Their bytes lie in pieces, each of one frame or of several that come one after the other. */
+export class Frames {
+  private readonly heads: number[] = [];
+  private readonly pieces: Uint8Array[] = [];
+
+  get count(): number {
+    return this.heads.length / FRAME_WORDS;
   }
-  pieces.push(plain);
-  return pieces;
+
+  /** A frame whose bytes are a piece. @param position of the value in its column */
+  add(position: number, kind: number, bytes: Uint8Array): void {
+    this.addHead(position, kind, bytes.byteLength);
+    this.addPiece(bytes);
+  }
+
+  /** A frame whose bytes are a part of the next piece. */
+  addHead(position: number, kind: number, bytes: number): void {
+    this.heads.push(position, kind, bytes);
+  }
+
+  /** The bytes of the frames since the last piece. */
+  addPiece(bytes: Uint8Array): void {
+    this.pieces.push(bytes);
+  }
+
+  /** Where their values are in the column. */
+  positions(): Set<number> {
+    return new Set(this.heads.filter((_, word) => word % FRAME_WORDS === 0));
+  }
+
+  /** Those of the values from one position up to another, which come at 0. */
+  between(from: number, to: number): Frames {
+    const { heads } = this;
+    const some = new Frames();
+    const next = cutter(this.pieces);
+    for (let word = 0; word < heads.length; word += FRAME_WORDS) {
+      const [position = 0, kind = 0, length = 0] = heads.slice(word, word + FRAME_WORDS);
+      const bytes = next(length);
+      if (position >= from && position < to) some.add(position - from, kind, bytes);
+    }
+    return some;
+  }
+
+  /** Tag, number of frames, heads of frames (all 32 bits in this machine's order); their bytes; the plain values. */
+  withPlain(plain: Uint8Array): Uint8Array[] {
+    const head = new Uint32Array(FIRST_WORDS + this.heads.length);
+    head[0] = FRAMED;
+    head[1] = this.count;
+    head.set(this.heads, FIRST_WORDS);
+    return [new Uint8Array(head.buffer), ...this.pieces, plain];
+  }
+}
+
+/** Gives the bytes of one frame after the other. */
+function cutter(pieces: readonly Uint8Array[]): (length: number) => Buffer {
+  let at = 0;
+  let from = 0;
+  return (length) => {
+    // No bytes may have no piece.
+    if (length === 0) return Buffer.alloc(0);
+    while (from + length > (pieces[at] as Uint8Array).byteLength) {
+      at += 1;
+      from = 0;
+    }
+    const { buffer, byteOffset } = pieces[at] as Uint8Array;
+    from += length;
+    return Buffer.from(buffer, byteOffset + from - length, length);
+  };
+}
+
+/** How many frames there are in pieces. */
+export function framesIn(pieces: readonly Uint8Array[]): number {
+  const { byteLength } = pieces[0] as Uint8Array;
+  return (byteLength / 4 - FIRST_WORDS) / FRAME_WORDS;
+}
+
+/** The bytes of the head, of each frame and of the plain values, however frames lie in pieces. */
+export function lengthsIn(pieces: readonly Uint8Array[]): number[] {
+  const head = words(pieces[0] as Uint8Array);
+  const lengths = [head.byteLength];
+  for (let word = FIRST_WORDS; word < head.length; word += FRAME_WORDS) lengths.push(head[word + 2] ?? 0);
+  lengths.push(pieces.at(-1)?.byteLength ?? 0);
+  return lengths;
 }
 
 /** Bytes of all pieces. */
@@ -74,14 +134,14 @@ export function sizeOf(pieces: readonly Uint8Array[]): number {
 export function readJoined(encoded: Uint8Array, unreadable: Unreadable[]): unknown[] {
   const { buffer, byteOffset } = encoded;
   const count = words(encoded.subarray(4, 8))[0] ?? 0;
-  const head = words(encoded.subarray(0, (2 + count * FRAME_WORDS) * 4));
+  const head = words(encoded.subarray(0, (FIRST_WORDS + count * FRAME_WORDS) * 4));
   const first = head.byteLength;
   let end = first;
-  for (let word = 4; word < head.length; word += FRAME_WORDS) end += head[word] ?? 0;
+  for (let word = FIRST_WORDS; word < head.length; word += FRAME_WORDS) end += head[word + 2] ?? 0;
   const values = deserialize(encoded.subarray(end)) as unknown[];
   const bufferOf = intoSlab(encoded, first, end);
   let from = byteOffset + first;
-  for (let word = 2; word < head.length; word += FRAME_WORDS) {
+  for (let word = FIRST_WORDS; word < head.length; word += FRAME_WORDS) {
     const length = head[word + 2] ?? 0;
     readFrame({ head, word, bytes: Buffer.from(buffer, from, length), bufferOf, values, unreadable });
     from += length;
@@ -93,9 +153,9 @@ export function readJoined(encoded: Uint8Array, unreadable: Unreadable[]): unkno
 export function readPieces(pieces: readonly Uint8Array[], unreadable: Unreadable[]): unknown[] {
   const head = words(pieces[0] as Uint8Array);
   const values = deserialize(pieces.at(-1) as Uint8Array) as unknown[];
-  for (let frame = 1; frame < pieces.length - 1; frame++) {
-    const bytes = viewOf(pieces[frame] as Uint8Array);
-    const word = 2 + (frame - 1) * FRAME_WORDS;
+  const next = cutter(pieces.slice(1, -1));
+  for (let word = FIRST_WORDS; word < head.length; word += FRAME_WORDS) {
+    const bytes = next(head[word + 2] ?? 0);
     readFrame({ head, word, bytes, bufferOf: asKept, values, unreadable });
   }
   return values;
@@ -143,10 +203,6 @@ function asKeptIfLarge(view: Buffer): Buffer {
 /** As Node's own Buffers, it may be a part of a larger piece of memory; a Uint8Array never is. */
 function asKept(view: Buffer): Buffer {
   return view.byteLength >= view.buffer.byteLength * KEPT_SHARE ? view : copyOf(view);
-}
-
-function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
-  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 function copyOf(bytes: Uint8Array): Buffer {

@@ -1,5 +1,5 @@
 import type { Encoded, NameOf, OnRefused } from './codec.js';
-import { encodeColumn, isBytes, writeValue } from './codec.js';
+import { Frames, joinColumn, kindOfBytes, VALUE, writeValue } from './codec.js';
 import { SerializationError } from './errors.js';
 import type { PlainCopies } from './plain-copy.js';
 import { arePrototypesClean, copyPlain, haveToJson, NOT_PLAIN, plainCopies } from './plain-copy.js';
@@ -20,18 +20,20 @@ export class HeldMemory {
   private used = 0;
   private holders = 0;
 
-  /** A copy, of the same class; undefined where there is no room. */
-  copy(bytes: Uint8Array): Uint8Array | undefined {
-    const { byteLength } = bytes;
+  /** Copies bytes. @returns where they are; undefined where there is no room */
+  copy(bytes: Uint8Array): number | undefined {
     const from = this.used;
-    if (from + byteLength > FULL_BYTES) return undefined;
+    const to = from + bytes.byteLength;
+    if (to > FULL_BYTES) return undefined;
     this.slab ??= Buffer.allocUnsafeSlow(FULL_BYTES);
-    this.used = from + byteLength;
-    const { slab } = this;
-    slab.set(bytes, from);
-    return Buffer.isBuffer(bytes)
-      ? slab.subarray(from, this.used)
-      : new Uint8Array(slab.buffer, slab.byteOffset + from, byteLength);
+    this.slab.set(bytes, from);
+    this.used = to;
+    return from;
+  }
+
+  /** What was copied to a place. */
+  at(from: number, to: number): Uint8Array {
+    return (this.slab as Buffer).subarray(from, to);
   }
 
   /** Somebody holds copies. */
@@ -51,11 +53,16 @@ export class HeldColumn {
   count = 0;
   /** Whether it has to be written before anything else runs: it is large enough, or holds bytes that it has no copy of. */
   isFull = false;
-  private readonly values: unknown[];
+  /** Copies of plain values. */
+  private readonly plain: unknown[];
   private copies: PlainCopies = plainCopies();
   private mayCopy = arePrototypesClean();
-  private isPlain = true;
+  /** The other values, and the bytes of all of them. */
+  private frames = new Frames();
   private bytes = 0;
+  /** Where the last of those lie in the memory, without a piece of the frames as yet. */
+  private from = 0;
+  private to = 0;
   private holdsMemory = false;
 
   /**
@@ -66,7 +73,7 @@ export class HeldColumn {
     size: number,
     private readonly memory: HeldMemory,
   ) {
-    this.values = new Array<unknown>(size).fill(undefined);
+    this.plain = new Array<unknown>(size).fill(undefined);
   }
 
   /**
@@ -77,66 +84,92 @@ export class HeldColumn {
   add(value: unknown, position: number, nameOf: NameOf, isLast: boolean): boolean | SerializationError {
     const at = this.count;
     this.count = at + 1;
-    if (isBytes(value)) {
-      this.values[at] = this.holdBytes(value, isLast);
-      return value.byteLength > SMALL_BYTES;
-    }
+    const kind = kindOfBytes(value);
+    if (kind !== undefined) return this.addBytes(at, kind, value as Uint8Array, isLast);
     const { copies } = this;
     const before = copies.bytes;
     const copy = this.mayCopy ? copyPlain(value, copies) : NOT_PLAIN;
-    if (copy === NOT_PLAIN) return this.holdWritten(at, writeValue(value, position, nameOf));
-    this.values[at] = copy;
+    if (copy === NOT_PLAIN) return this.addWritten(at, writeValue(value, position, nameOf), isLast);
+    this.plain[at] = copy;
     this.noteSize();
     return copies.bytes - before > SMALL_BYTES;
   }
 
-  /** The values from one up to another, as `encodeColumn` writes them. */
+  /** The values from one up to another, to be sent before anything is added. */
   encode(from: number, to: number, onRefused: OnRefused, nameOf: NameOf): Encoded {
-    const { values, copies } = this;
+    this.endPiece();
+    const { frames, copies } = this;
     // A list of its own: ours is cleared before the message is written.
-    const column = values.slice(from, to);
+    const plain = this.plain.slice(from, to);
     const isWhole = from === 0 && to === this.count;
-    const isJson = this.isPlain && copies.exact && !copies.slow && copies.bytes <= 2 * FULL_BYTES;
-    if (isWhole && isJson && arePrototypesClean() && !haveToJson())
-      return { plain: column, bytes: copies.bytes };
-    return encodeColumn(column, onRefused, nameOf);
+    // How large the text of a part would be nobody knows.
+    const isJson = isWhole && copies.exact && !haveToJson();
+    const parts = {
+      plain,
+      copies: isJson ? copies : { ...copies, exact: false },
+      frames: isWhole ? frames : frames.between(from, to),
+    };
+    return joinColumn(parts, onRefused, nameOf);
   }
 
   /** Forgets what was sent. */
   clear(): void {
-    this.values.fill(undefined, 0, this.count);
+    this.plain.fill(undefined, 0, this.count);
     this.count = 0;
     this.isFull = false;
     this.copies = plainCopies();
     this.mayCopy = arePrototypesClean();
-    this.isPlain = true;
+    this.frames = new Frames();
     this.bytes = 0;
     if (this.holdsMemory) this.memory.release();
     this.holdsMemory = false;
   }
 
-  private holdBytes(value: Uint8Array, isLast: boolean): Uint8Array {
-    this.isPlain = false;
-    this.bytes += value.byteLength;
+  private addBytes(at: number, kind: number, bytes: Uint8Array, isLast: boolean): boolean {
+    const isHeld = this.addFrame(at, kind, bytes, !isLast);
+    if (!isHeld && !isLast) this.isFull = true;
+    return bytes.byteLength > SMALL_BYTES;
+  }
+
+  private addWritten(
+    at: number,
+    written: Uint8Array | SerializationError,
+    isLast: boolean,
+  ): true | SerializationError {
+    this.copies.exact = false;
+    if (written instanceof SerializationError) return written;
+    // Nobody changes them, but many small pieces take longer than their copies.
+    this.addFrame(at, VALUE, written, !isLast && written.byteLength <= SMALL_BYTES);
+    return true;
+  }
+
+  /** @param copies whether to copy the bytes, where there is room @returns whether that was done */
+  private addFrame(at: number, kind: number, bytes: Uint8Array, copies: boolean): boolean {
+    const { byteLength } = bytes;
+    this.frames.addHead(at, kind, byteLength);
+    this.bytes += byteLength;
     this.noteSize();
-    if (isLast || this.isFull) return value;
-    const copy = this.memory.copy(value);
-    if (copy === undefined) {
-      this.isFull = true;
-      return value;
+    const from = copies && !this.isFull ? this.memory.copy(bytes) : undefined;
+    if (from === undefined) {
+      this.endPiece();
+      this.frames.addPiece(bytes);
+      return false;
     }
     if (!this.holdsMemory) this.memory.hold();
     this.holdsMemory = true;
-    return copy;
+    if (from !== this.to) {
+      this.endPiece();
+      this.from = from;
+    }
+    this.to = from + byteLength;
+    return true;
   }
 
-  private holdWritten(at: number, written: ReturnType<typeof writeValue>): true | SerializationError {
-    this.isPlain = false;
-    if (written instanceof SerializationError) return written;
-    this.values[at] = written;
-    this.bytes += written.bytes.byteLength;
-    this.noteSize();
-    return true;
+  /** The bytes that lie one after the other in the memory are a piece. */
+  private endPiece(): void {
+    if (this.to > this.from) this.frames.addPiece(this.memory.at(this.from, this.to));
+    this.from = 0;
+    this.to = 0;
   }
 
   private noteSize(): void {

@@ -70,6 +70,28 @@ describe('a shared file', () => {
     expect(Buffer.concat(reader.read(again, lengths))).toEqual(Buffer.concat(pieces));
   });
 
+  it('takes pieces of all sizes, the small ones of which it may copy first', () => {
+    const { writer, reader } = ends();
+    const KB = 1024;
+    const lists = [
+      Array.from({ length: 300 }, () => KB),
+      Array.from({ length: 600 }, () => KB),
+      [0, 1, 40 * KB, 0, 5],
+      [...Array.from({ length: 100 }, () => 10), 200 * KB],
+      [512 * KB],
+    ];
+    for (const lengths of [...lists, ...lists]) {
+      const pieces = lengths.map((length, i) => Buffer.alloc(length, i % 251));
+      const whole = Buffer.concat(pieces);
+      const places = [writer.write(pieces) ?? -1, writer.write(pieces) ?? -1];
+      for (const piece of pieces) piece.fill(255);
+      for (const at of places) {
+        const [read] = reader.read(at, [whole.byteLength]);
+        expect(read && whole.equals(read)).toBe(true);
+      }
+    }
+  });
+
   it('writes nothing over what has not been read, in any order of writing and reading', () => {
     const KB = 1024;
     const limits = { ring: 64 * KB, tail: 512 * KB };

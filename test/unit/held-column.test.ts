@@ -1,0 +1,140 @@
+import { deepStrictEqual } from 'node:assert';
+import { closeSync, openSync } from 'node:fs';
+import fc from 'fast-check';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Encoded } from '../../src/codec.js';
+import { decodeColumn, joined } from '../../src/codec.js';
+import { HeldColumn, HeldMemory } from '../../src/held-column.js';
+import { openSharedFile } from '../../src/manager/shared-files.js';
+import type { ResultsMessage } from '../../src/protocol.js';
+import { BRAND } from '../../src/protocol.js';
+import { SharedReader, SharedWriter } from '../../src/shared-file.js';
+import { advancedWire, JsonWire } from '../../src/wire.js';
+
+const opened: number[] = [];
+
+function closeAll(): void {
+  for (const file of opened.splice(0)) closeSync(file);
+}
+
+afterEach(closeAll);
+
+/** A column as each way carries it. */
+const WAYS: Readonly<Record<string, (column: Encoded) => Encoded>> = {
+  'by a shared file': (column) => {
+    const file = openSharedFile() ?? -1;
+    const other = openSync(`/dev/fd/${file}`, 'r+');
+    opened.push(file, other);
+    const sender = new JsonWire(new SharedWriter(file), undefined);
+    const receiver = new JsonWire(undefined, new SharedReader(other));
+    const wired = JSON.parse(JSON.stringify(sender.pack(resultsOf(column)))) as object;
+    return (receiver.unpack(wired) as ResultsMessage).values;
+  },
+  'in the message': (column) => {
+    const wire = new JsonWire(undefined, undefined);
+    const wired = JSON.parse(JSON.stringify(wire.pack(resultsOf(column)))) as object;
+    return (wire.unpack(wired) as ResultsMessage).values;
+  },
+  'by a channel for bytes': (column) =>
+    (structuredClone(advancedWire.pack(resultsOf(column))) as ResultsMessage).values,
+  'within the process': joined,
+};
+
+function resultsOf(values: Encoded): ResultsMessage {
+  return { brand: BRAND, type: 'results', batch: 0, from: 0, count: 1, values, startedAt: 0, nanoseconds: 0 };
+}
+
+const nameOf = (at: number): string => `value ${at}`;
+
+function refuse(_: number, error: Error): void {
+  throw error;
+}
+
+/** Adds values of which each is changed as soon as it was added. */
+function hold(column: HeldColumn, values: readonly unknown[]): void {
+  for (const [at, value] of values.entries()) {
+    const mine = Buffer.isBuffer(value) ? Buffer.from(value) : structuredClone(value);
+    expect(column.add(mine, at, nameOf, false)).toBeTypeOf('boolean');
+    // What there was no room to copy is sent before anything else runs.
+    if (column.isFull) continue;
+    if (mine instanceof Uint8Array) mine.fill(255);
+    if (mine instanceof Map) mine.set('changed', true);
+  }
+}
+
+const bytes = fc
+  .tuple(fc.constantFrom(0, 1, 7, 100, 5000, 40_000, 400_000), fc.integer({ min: 0, max: 254 }))
+  .map(([length, fill]) => new Uint8Array(length).fill(fill));
+const values = fc.array(
+  fc.oneof(
+    { arbitrary: bytes.map((one) => Buffer.from(one)), weight: 4 },
+    { arbitrary: bytes, weight: 2 },
+    fc.constantFrom(undefined, 1, 'text', -0, 10n),
+    fc.record({ a: fc.integer(), b: fc.array(fc.string()) }, { noNullPrototype: true }),
+    fc.string().map((key) => new Map([[key, 1]])),
+    fc.constant(new Map([['long', 'x'.repeat(6000)]])),
+  ),
+  { minLength: 1, maxLength: 12 },
+);
+
+describe('a held column', () => {
+  it.each(Object.entries(WAYS))('brings what each value was when it was added, %s', (_, carried) => {
+    fc.assert(
+      fc.property(values, (given) => {
+        const column = new HeldColumn(given.length, new HeldMemory());
+        hold(column, given);
+        const came = decodeColumn(carried(column.encode(0, given.length, refuse, nameOf)));
+        closeAll();
+        deepStrictEqual(came, given);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('brings the values of its parts, and of what is added when they were sent', () => {
+    fc.assert(
+      fc.property(values, values, fc.nat(), (first, second, cut) => {
+        const column = new HeldColumn(Math.max(first.length, second.length), new HeldMemory());
+        for (const given of [first, second]) {
+          hold(column, given);
+          const middle = cut % (given.length + 1);
+          const parts = [
+            column.encode(0, middle, refuse, nameOf),
+            column.encode(middle, given.length, refuse, nameOf),
+          ];
+          deepStrictEqual(
+            parts.flatMap((part) => decodeColumn(joined(part))),
+            given,
+          );
+          column.clear();
+        }
+      }),
+    );
+  });
+
+  it('shares its memory with others, each of which has its own bytes', () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.nat({ max: 2 }), bytes), { maxLength: 20 }), (given) => {
+        const memory = new HeldMemory();
+        const columns = [0, 1, 2].map(() => new HeldColumn(20, memory));
+        for (const [whose, one] of given) {
+          const mine = Uint8Array.from(one);
+          const column = columns[whose] as HeldColumn;
+          column.add(mine, 0, nameOf, false);
+          if (!column.isFull) mine.fill(255);
+        }
+        const came = columns.map((column) => decodeColumn(column.encode(0, column.count, refuse, nameOf)));
+        const wanted = columns.map((_, at) => given.filter(([whose]) => whose === at).map(([, one]) => one));
+        deepStrictEqual(came, wanted);
+      }),
+    );
+  });
+
+  it('has one piece for all the bytes that were copied one after the other', () => {
+    const column = new HeldColumn(1000, new HeldMemory());
+    for (let at = 0; at < 1000; at += 1)
+      column.add(at % 2 ? Buffer.alloc(100) : new Map(), at, nameOf, false);
+    // The head, the bytes, and the plain values.
+    expect(column.encode(0, 1000, refuse, nameOf)).toHaveLength(3);
+  });
+});
