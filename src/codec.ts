@@ -17,6 +17,8 @@ import type { PlainCopies } from './plain-copy.js';
 import { arePrototypesClean, copyPlain, NOT_PLAIN, plainCopies } from './plain-copy.js';
 import { describeRefusal, isReadable } from './refusal.js';
 import { deserialize, serialize } from './serializer.js';
+import type { Table } from './table.js';
+import { rowsOf, tableOf } from './table.js';
 
 export { Frames, VALUE } from './frames.js';
 export { exactJson, haveToJson, isJsonExact } from './plain-copy.js';
@@ -36,9 +38,9 @@ export { describeRefusal } from './refusal.js';
  */
 export type Encoded = number | PlainData | Uint8Array | readonly Uint8Array[];
 
-/** Values that JSON holds exactly. */
+/** Values that JSON holds exactly, or rows of them. */
 export interface PlainData {
-  readonly plain: readonly unknown[];
+  readonly plain: readonly unknown[] | Table;
   /** About the bytes of their JSON text. */
   readonly bytes: number;
 }
@@ -71,6 +73,7 @@ const LEG = 256;
 
 const { stringify, parse } = JSON;
 const { getPrototypeOf } = Object;
+const { isArray } = Array;
 
 /**
  * Writes a column. Never throws for what a value is; the user's getters are called. A column beyond what a message
@@ -195,11 +198,11 @@ export function joined(encoded: Encoded): Encoded {
   if (isPieces(encoded)) return Buffer.concat(encoded);
   if (typeof encoded === 'number' || !('plain' in encoded)) return encoded;
   // What is not enumerable by `for in` stays behind.
-  return { ...encoded, plain: parse(stringify(encoded.plain)) as unknown[] };
+  return { ...encoded, plain: parse(stringify(encoded.plain)) as PlainData['plain'] };
 }
 
 function isPieces(encoded: Encoded): encoded is readonly Uint8Array[] {
-  return Array.isArray(encoded);
+  return isArray(encoded);
 }
 
 function isUndefined(values: readonly unknown[]): boolean {
@@ -212,7 +215,9 @@ function join({ plain, copies, frames }: Parts): Encoded | { cause: unknown } {
   try {
     if (frames.count > 0) return within(frames.withPlain(serialize(plain)));
     const isJson = copies.exact && !copies.slow && copies.bytes <= MAX_PLAIN_BYTES;
-    return isJson ? { plain, bytes: copies.bytes } : within(serialize(plain, PLAIN));
+    if (!isJson) return within(serialize(plain, PLAIN));
+    const table = arePrototypesClean() ? tableOf(plain) : undefined;
+    return { plain: table ?? plain, bytes: copies.bytes };
   } catch (cause) {
     return { cause };
   }
@@ -245,9 +250,13 @@ export function writeValue(
   }
 }
 
+function valuesOf({ plain }: PlainData): unknown[] {
+  return isArray(plain) ? plain : rowsOf(plain as Table);
+}
+
 function decode(encoded: Exclude<Encoded, number>, unreadable: Unreadable[]): unknown[] {
   try {
-    if ('plain' in encoded) return encoded.plain as unknown[];
+    if ('plain' in encoded) return valuesOf(encoded);
     if (isPieces(encoded)) return readPieces(encoded, unreadable);
     if (encoded[0] === PLAIN) return deserialize(encoded.subarray(1)) as unknown[];
     if (encoded[0] === TOO_LARGE) throw new NoRoom(Buffer.from(encoded.subarray(1)).toString());

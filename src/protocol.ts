@@ -15,9 +15,15 @@ export const OVERTIME_MS = 1000;
 /** A column of values as the codec wrote it: a count of undefineds, plain data, bytes, or pieces of such bytes. */
 export type EncodedColumn =
   | number
-  | { readonly plain: readonly unknown[]; readonly bytes: number }
+  | { readonly plain: readonly unknown[] | PlainTable; readonly bytes: number }
   | Uint8Array
   | readonly Uint8Array[];
+
+/** Rows with the same properties, as one array for each of them. */
+interface PlainTable {
+  readonly keys: readonly string[];
+  readonly columns: readonly (readonly unknown[])[];
+}
 
 /** An error as plain data. Its shape is the error codec's own business. */
 export type EncodedError = unknown;

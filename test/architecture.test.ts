@@ -15,7 +15,17 @@ const TIME_AND_PROCESS = [
   'globalThis',
 ];
 const VALUES = [
-  ...['attempt', 'errors', 'error-wire', 'codec', 'frames', 'held-column', 'serializer', 'plain-copy'],
+  ...[
+    'attempt',
+    'errors',
+    'error-wire',
+    'codec',
+    'frames',
+    'table',
+    'held-column',
+    'serializer',
+    'plain-copy',
+  ],
   'refusal',
 ];
 const RUNNER = [

@@ -1,0 +1,110 @@
+import { deepStrictEqual } from 'node:assert';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { decodeColumn, encodeColumn, joined } from '../../src/codec.js';
+import type { Table } from '../../src/table.js';
+import { rowsOf, tableOf } from '../../src/table.js';
+
+/** As a message carries it. */
+function carried(table: Table | undefined): Table {
+  if (table === undefined) throw new Error('these rows are no table');
+  return JSON.parse(JSON.stringify(table)) as Table;
+}
+
+function rows(make: (i: number) => unknown, count = 20): unknown[] {
+  return Array.from({ length: count }, (_, i) => make(i));
+}
+
+const json = fc.jsonValue({ maxDepth: 2 });
+
+describe('a table', () => {
+  it('gives back its rows, whatever their properties are called and hold', () => {
+    const keys = fc.uniqueArray(
+      fc.oneof(fc.string(), fc.constantFrom('constructor', 'toString', 'keys', 'plain', '0', '1', '10', 'a')),
+      { minLength: 1, maxLength: 6 },
+    );
+    const given = keys
+      .map((names) => names.filter((name) => name !== '__proto__'))
+      .filter((names) => names.length > 0)
+      .chain((names) =>
+        fc.array(fc.tuple(...names.map(() => json)), { minLength: 16, maxLength: 30 }).map((lists) =>
+          lists.map((values) => {
+            const row: Record<string, unknown> = {};
+            for (const [at, name] of names.entries()) row[name] = values[at];
+            return row;
+          }),
+        ),
+      );
+    fc.assert(
+      fc.property(given, (list) => {
+        const came = rowsOf(carried(tableOf(list)));
+        deepStrictEqual(came, JSON.parse(JSON.stringify(list)));
+        const keysOfEach = (some: readonly unknown[]): string[][] =>
+          some.map((one) => Object.keys(one as object));
+        expect(keysOfEach(came)).toEqual(keysOfEach(list));
+      }),
+    );
+  });
+
+  it('has each name once, and its values in the order of the rows', () => {
+    expect(tableOf(rows((i) => ({ i, even: i % 2 === 0 }), 16))).toEqual({
+      keys: ['i', 'even'],
+      columns: [Array.from({ length: 16 }, (_, i) => i), Array.from({ length: 16 }, (_, i) => i % 2 === 0)],
+    });
+  });
+
+  it.each([
+    ['few', rows((i) => ({ i }), 15)],
+    ['without properties', rows(() => ({}))],
+    ['arrays', rows((i) => [i, i])],
+    ['no objects', rows((i) => i)],
+    ['with null among them', rows((i) => (i === 19 ? null : { i }))],
+    ['with an array among them', rows((i) => (i === 19 ? [i] : { 0: i }))],
+    ['with a text among them', rows((i) => (i === 19 ? 'a' : { 0: i }))],
+    ['in another order', rows((i) => (i === 19 ? { b: 1, a: 2 } : { a: 1, b: 2 }))],
+    ['with a further property', rows((i) => (i === 19 ? { a: 1, b: 2 } : { a: 1 }))],
+    ['with one less', rows((i) => (i === 19 ? { a: 1 } : { a: 1, b: 2 }))],
+    ['with another one', rows((i) => ({ [`a${i}`]: i }))],
+  ])('is not made of rows that are %s', (_, list) => {
+    expect(tableOf(list)).toBeUndefined();
+    deepStrictEqual(decodeColumn(joined(encodeColumn(list, () => {}))), list);
+  });
+
+  it('calls no setter that all objects inherit, and needs no leave to write', () => {
+    const list = rows((i) => ({ guarded: i, fixed: i }));
+    const table = carried(tableOf(list));
+    const set: unknown[] = [];
+    Object.defineProperty(Object.prototype, 'guarded', {
+      set: (value) => set.push(value),
+      configurable: true,
+    });
+    Object.defineProperty(Object.prototype, 'fixed', { value: 1, writable: false, configurable: true });
+    try {
+      deepStrictEqual(rowsOf(table), list);
+      deepStrictEqual(Object.getOwnPropertyDescriptor(rowsOf(table)[3], 'fixed'), {
+        value: 3,
+        writable: true,
+        enumerable: true,
+        configurable: true,
+      });
+    } finally {
+      for (const key of ['guarded', 'fixed']) Reflect.deleteProperty(Object.prototype, key);
+    }
+    expect(set).toEqual([]);
+  });
+
+  it('is what rows of a column become, and not where all objects inherit something enumerable', () => {
+    const list = rows((i) => ({ i, deep: { of: [i] } }));
+    expect(encodeColumn(list, () => {})).toMatchObject({ plain: { keys: ['i', 'deep'] } });
+    deepStrictEqual(decodeColumn(joined(encodeColumn(list, () => {}))), list);
+    const everywhere = { value: 1, enumerable: true, writable: true, configurable: true };
+    let column: unknown[];
+    Object.defineProperty(Object.prototype, 'everywhere', everywhere);
+    try {
+      column = decodeColumn(joined(encodeColumn(list, () => {})));
+    } finally {
+      Reflect.deleteProperty(Object.prototype, 'everywhere');
+    }
+    deepStrictEqual(column, list);
+  });
+});
