@@ -13,14 +13,15 @@ import {
   UINT8_ARRAY,
   VALUE,
 } from './frames.js';
-import type { PlainCopies } from './plain-copy.js';
-import { arePrototypesClean, copyPlain, NOT_PLAIN, plainCopies } from './plain-copy.js';
+import { PlainColumn } from './plain-column.js';
+import { haveToJson } from './plain-copy.js';
 import { describeRefusal, isReadable } from './refusal.js';
 import { deserialize, serialize } from './serializer.js';
 import type { Table } from './table.js';
-import { rowsOf, tableOf } from './table.js';
+import { rowsOf } from './table.js';
 
 export { Frames, VALUE } from './frames.js';
+export { PlainColumn } from './plain-column.js';
 export { exactJson, haveToJson, isJsonExact } from './plain-copy.js';
 export { describeRefusal } from './refusal.js';
 
@@ -88,26 +89,22 @@ export function encodeColumn(
   onRefused: OnRefused,
   nameOf: NameOf = (position) => `value ${position}`,
 ): Encoded {
-  const copies = plainCopies();
-  const plain: unknown[] = [];
+  const plain = new PlainColumn(values.length);
   const frames = new Frames();
   const frame = (value: unknown, position: number): void => {
-    copies.exact = false;
-    const kind = kindOfBytes(value) ?? VALUE;
-    const bytes = kind === VALUE ? writeValue(value, position, nameOf) : (value as Uint8Array);
+    const bytes = writeValue(value, position, nameOf);
     if (bytes instanceof SerializationError) onRefused(position, bytes);
-    else frames.add(position, kind, bytes);
+    else frames.add(position, VALUE, bytes);
   };
-  const sifting = { values, plain, copies: arePrototypesClean() ? copies : undefined, frame };
+  const sifting = { values, plain, frames, frame };
   for (let from = 0; from < values.length; from += LEG) sift(sifting, from);
-  return joinColumn({ plain, copies, frames }, onRefused, nameOf);
+  return joinColumn({ plain, frames }, onRefused, nameOf);
 }
 
 /** The parts of a column. */
 export interface Parts {
   /** Copies of the values that are plain, and undefined in the place of the others. */
-  readonly plain: readonly unknown[];
-  readonly copies: PlainCopies;
+  readonly plain: PlainColumn;
   /** The others. */
   readonly frames: Frames;
 }
@@ -115,11 +112,11 @@ export interface Parts {
 /** Makes a column of its parts. @param onRefused called for every value of one that is too large for a message */
 export function joinColumn(parts: Parts, onRefused: OnRefused, nameOf: NameOf): Encoded {
   const { plain, frames } = parts;
-  if (frames.count === 0 && isUndefined(plain)) return plain.length;
+  if (frames.count === 0 && isUndefined(plain.content)) return plain.length;
   const encoded = join(parts);
   if (typeof encoded !== 'object' || !('cause' in encoded)) return encoded;
   const framed = frames.positions();
-  plain.forEach((value, i) => {
+  plain.values.forEach((value, i) => {
     if (value === undefined && !framed.has(i)) return;
     const message = `Cannot send ${nameOf(i)}: the values of its batch are too large for one message`;
     onRefused(i, new SerializationError(message, encoded));
@@ -130,21 +127,21 @@ export function joinColumn(parts: Parts, onRefused: OnRefused, nameOf: NameOf): 
 /** How values are sifted: copied, or left to `frame`. */
 interface Sifting {
   readonly values: readonly unknown[];
-  /** Gets the copies, and undefined in the place of the others. */
-  readonly plain: unknown[];
-  /** What is known of the copies; undefined where nothing can be copied. */
-  readonly copies: PlainCopies | undefined;
+  readonly plain: PlainColumn;
+  readonly frames: Frames;
   readonly frame: (value: unknown, position: number) => void;
 }
 
 /** Sifts `LEG` values at most. */
-function sift({ values, plain, copies, frame }: Sifting, from: number): void {
+function sift({ values, plain, frames, frame }: Sifting, from: number): void {
   const to = Math.min(from + LEG, values.length);
   for (let i = from; i < to; i++) {
     const value = values[i];
-    const copy = copies === undefined ? NOT_PLAIN : copyPlain(value, copies);
-    plain[i] = copy === NOT_PLAIN ? undefined : copy;
-    if (copy === NOT_PLAIN) frame(value, i);
+    const kind = kindOfBytes(value);
+    if (kind !== undefined) {
+      plain.skip();
+      frames.add(i, kind, value as Uint8Array);
+    } else if (!plain.add(value)) frame(value, i);
   }
 }
 
@@ -205,19 +202,17 @@ function isPieces(encoded: Encoded): encoded is readonly Uint8Array[] {
   return isArray(encoded);
 }
 
-function isUndefined(values: readonly unknown[]): boolean {
-  for (let i = 0; i < values.length; i++) if (values[i] !== undefined) return false;
-  return true;
+function isUndefined(content: readonly unknown[] | Table): boolean {
+  return isArray(content) && content.every((value) => value === undefined);
 }
 
 /** The parts as one; what was thrown, as a `cause`, if they are too large. */
-function join({ plain, copies, frames }: Parts): Encoded | { cause: unknown } {
+function join({ plain, frames }: Parts): Encoded | { cause: unknown } {
+  const { exact, slow, bytes } = plain.copies;
   try {
-    if (frames.count > 0) return within(frames.withPlain(serialize(plain)));
-    const isJson = copies.exact && !copies.slow && copies.bytes <= MAX_PLAIN_BYTES;
-    if (!isJson) return within(serialize(plain, PLAIN));
-    const table = arePrototypesClean() ? tableOf(plain) : undefined;
-    return { plain: table ?? plain, bytes: copies.bytes };
+    if (frames.count > 0) return within(frames.withPlain(serialize(plain.values)));
+    const isJson = exact && !slow && bytes <= MAX_PLAIN_BYTES && !haveToJson();
+    return isJson ? { plain: plain.content, bytes } : within(serialize(plain.values, PLAIN));
   } catch (cause) {
     return { cause };
   }

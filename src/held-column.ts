@@ -1,8 +1,6 @@
 import type { Encoded, NameOf, OnRefused } from './codec.js';
-import { Frames, joinColumn, kindOfBytes, VALUE, writeValue } from './codec.js';
+import { Frames, joinColumn, kindOfBytes, PlainColumn, VALUE, writeValue } from './codec.js';
 import { SerializationError } from './errors.js';
-import type { PlainCopies } from './plain-copy.js';
-import { arePrototypesClean, copyPlain, haveToJson, NOT_PLAIN, plainCopies } from './plain-copy.js';
 
 /**
  * A column of results that is sent later. Each value is held as it was when it was added: a job may return an object that the
@@ -49,14 +47,9 @@ export class HeldMemory {
 }
 
 export class HeldColumn {
-  /** How many values it holds. */
-  count = 0;
   /** Whether it has to be written before anything else runs: it is large enough, or holds bytes that it has no copy of. */
   isFull = false;
-  /** Copies of plain values. */
-  private readonly plain: unknown[];
-  private copies: PlainCopies = plainCopies();
-  private mayCopy = arePrototypesClean();
+  private plain: PlainColumn;
   /** The other values, and the bytes of all of them. */
   private frames = new Frames();
   private bytes = 0;
@@ -66,14 +59,19 @@ export class HeldColumn {
   private holdsMemory = false;
 
   /**
-   * @param size how many values it may come to hold: V8 compiles a store in a third of the time it needs for a `push`
+   * @param size how many values it may come to hold
    * @param memory for the bytes of its values
    */
   constructor(
-    size: number,
+    private readonly size: number,
     private readonly memory: HeldMemory,
   ) {
-    this.plain = new Array<unknown>(size).fill(undefined);
+    this.plain = new PlainColumn(size);
+  }
+
+  /** How many values it holds. */
+  get count(): number {
+    return this.plain.length;
   }
 
   /**
@@ -82,43 +80,33 @@ export class HeldColumn {
    * @returns whether that took a while, or the error of a value that can't be sent, which is held as undefined
    */
   add(value: unknown, position: number, nameOf: NameOf, isLast: boolean): boolean | SerializationError {
-    const at = this.count;
-    this.count = at + 1;
+    const { plain } = this;
+    const at = plain.length;
+    const before = plain.copies.bytes;
     const kind = kindOfBytes(value);
-    if (kind !== undefined) return this.addBytes(at, kind, value as Uint8Array, isLast);
-    const { copies } = this;
-    const before = copies.bytes;
-    const copy = this.mayCopy ? copyPlain(value, copies) : NOT_PLAIN;
-    if (copy === NOT_PLAIN) return this.addWritten(at, writeValue(value, position, nameOf), isLast);
-    this.plain[at] = copy;
+    if (kind !== undefined) {
+      plain.skip();
+      return this.addBytes(at, kind, value as Uint8Array, isLast);
+    }
+    if (!plain.add(value)) return this.addWritten(at, writeValue(value, position, nameOf), isLast);
     this.noteSize();
-    return copies.bytes - before > SMALL_BYTES;
+    return plain.copies.bytes - before > SMALL_BYTES;
   }
 
   /** The values from one up to another, to be sent before anything is added. */
   encode(from: number, to: number, onRefused: OnRefused, nameOf: NameOf): Encoded {
     this.endPiece();
-    const { frames, copies } = this;
-    // A list of its own: ours is cleared before the message is written.
-    const plain = this.plain.slice(from, to);
-    const isWhole = from === 0 && to === this.count;
-    // How large the text of a part would be nobody knows.
-    const isJson = isWhole && copies.exact && !haveToJson();
-    const parts = {
-      plain,
-      copies: isJson ? copies : { ...copies, exact: false },
-      frames: isWhole ? frames : frames.between(from, to),
-    };
-    return joinColumn(parts, onRefused, nameOf);
+    const { plain, frames } = this;
+    if (from === 0 && to === this.count) return joinColumn({ plain, frames }, onRefused, nameOf);
+    const part = new PlainColumn(to - from);
+    for (const value of plain.values.slice(from, to)) part.add(value);
+    return joinColumn({ plain: part, frames: frames.between(from, to) }, onRefused, nameOf);
   }
 
   /** Forgets what was sent. */
   clear(): void {
-    this.plain.fill(undefined, 0, this.count);
-    this.count = 0;
+    this.plain = new PlainColumn(this.size);
     this.isFull = false;
-    this.copies = plainCopies();
-    this.mayCopy = arePrototypesClean();
     this.frames = new Frames();
     this.bytes = 0;
     if (this.holdsMemory) this.memory.release();
@@ -136,7 +124,6 @@ export class HeldColumn {
     written: Uint8Array | SerializationError,
     isLast: boolean,
   ): true | SerializationError {
-    this.copies.exact = false;
     if (written instanceof SerializationError) return written;
     // Nobody changes them, but many small pieces take longer than their copies.
     this.addFrame(at, VALUE, written, !isLast && written.byteLength <= SMALL_BYTES);
@@ -173,6 +160,6 @@ export class HeldColumn {
   }
 
   private noteSize(): void {
-    if (this.copies.bytes + this.bytes >= FULL_BYTES) this.isFull = true;
+    if (this.plain.copies.bytes + this.bytes >= FULL_BYTES) this.isFull = true;
   }
 }

@@ -178,6 +178,59 @@ function copyRecord(value: object, copies: PlainCopies, depth: number): unknown 
   return (first === undefined || first === '0') && isDisguised(value) ? NOT_PLAIN : copy;
 }
 
+/**
+ * Copies a plain object that has the properties `keys` in that order, each value to the end of its column. Only where
+ * `arePrototypesClean()`.
+ * @returns false for anything else, some of which may be in the columns by then
+ */
+export function copyRow(
+  value: unknown,
+  keys: readonly string[],
+  columns: readonly unknown[][],
+  copies: PlainCopies,
+): boolean {
+  let at = 0;
+  try {
+    if (!isRecord(value)) return false;
+    copies.count = 0;
+    copies.many = undefined;
+    isNew(value, copies);
+    for (const key in value) {
+      if (key !== keys[at]) return false;
+      let own = value[key];
+      if (typeof own === 'object' && own !== null) {
+        own = copyObject(own, copies, 1);
+        if (own === NOT_PLAIN) return false;
+      } else if (!isPlainPrimitive(own, copies)) {
+        return false;
+      }
+      columns[at]?.push(own);
+      at += 1;
+    }
+    return at === keys.length && !(keys[0] === '0' && isDisguised(value));
+  } catch {
+    // As in `copyPlain`.
+    return false;
+  }
+}
+
+/** The names of a plain object's properties; undefined for anything else. */
+export function rowKeys(value: unknown): string[] | undefined {
+  try {
+    return isRecord(value) ? keys(value) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null || isProxy(value)) return false;
+  const prototype: unknown = getPrototypeOf(value);
+  if (prototype !== objectPrototype && prototype !== null) return false;
+  // An Error or a Date stays one for v8 under any prototype.
+  return toTag.call(value) === '[object Object]';
+}
+
 /** A Map or typed array whose prototype was replaced shows no properties, or elements, and is for v8 what it was. */
 function isDisguised(value: object): boolean {
   return isMap(value) || isSet(value) || isPromise(value) || isAnyArrayBuffer(value) || isView(value);

@@ -15,18 +15,8 @@ const TIME_AND_PROCESS = [
   'globalThis',
 ];
 const VALUES = [
-  ...[
-    'attempt',
-    'errors',
-    'error-wire',
-    'codec',
-    'frames',
-    'table',
-    'held-column',
-    'serializer',
-    'plain-copy',
-  ],
-  'refusal',
+  ...['attempt', 'errors', 'error-wire', 'codec', 'frames', 'held-column', 'serializer', 'plain-copy'],
+  ...['plain-column', 'refusal', 'table'],
 ];
 const RUNNER = [
   'runner',

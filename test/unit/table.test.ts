@@ -3,7 +3,16 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeColumn, encodeColumn, joined } from '../../src/codec.js';
 import type { Table } from '../../src/table.js';
-import { rowsOf, tableOf } from '../../src/table.js';
+import { rowsOf } from '../../src/table.js';
+
+/** The table that a column of values is sent as, if it is one. */
+function tableOf(values: readonly unknown[]): Table | undefined {
+  const column = encodeColumn(values, (_, error) => {
+    throw error;
+  });
+  if (typeof column !== 'object' || !('plain' in column) || !('columns' in column.plain)) return undefined;
+  return column.plain;
+}
 
 /** As a message carries it. */
 function carried(table: Table | undefined): Table {
@@ -37,8 +46,10 @@ describe('a table', () => {
       );
     fc.assert(
       fc.property(given, (list) => {
-        const came = rowsOf(carried(tableOf(list)));
-        deepStrictEqual(came, JSON.parse(JSON.stringify(list)));
+        const columns = Object.keys(list[0] ?? {}).map((key) => list.map((row) => row[key]));
+        const came = rowsOf({ keys: Object.keys(list[0] ?? {}), columns });
+        deepStrictEqual(came, list);
+        deepStrictEqual(decodeColumn(joined(encodeColumn(list, () => {}))), list);
         const keysOfEach = (some: readonly unknown[]): string[][] =>
           some.map((one) => Object.keys(one as object));
         expect(keysOfEach(came)).toEqual(keysOfEach(list));
@@ -65,9 +76,50 @@ describe('a table', () => {
     ['with a further property', rows((i) => (i === 19 ? { a: 1, b: 2 } : { a: 1 }))],
     ['with one less', rows((i) => (i === 19 ? { a: 1 } : { a: 1, b: 2 }))],
     ['with another one', rows((i) => ({ [`a${i}`]: i }))],
+    ['with what JSON does not hold', rows((i) => ({ a: i === 19 ? -0 : i }))],
+    ['with undefined', rows((i) => ({ a: i === 19 ? undefined : i, b: 1 }))],
+    ['with a Date', rows((i) => ({ a: i, b: i === 19 ? new Date(5) : null }))],
+    ['with bytes beside them', rows((i) => (i === 19 ? Buffer.from('b') : { i }))],
+    ['with a Map beside them', rows((i) => (i === 19 ? new Map([[1, 2]]) : { i }))],
+    ['with a Map in the last', rows((i) => ({ a: i, b: i === 19 ? new Map() : i }))],
+    ['with long texts', rows((i) => ({ a: i, text: 'x'.repeat(100) }))],
   ])('is not made of rows that are %s', (_, list) => {
     expect(tableOf(list)).toBeUndefined();
     deepStrictEqual(decodeColumn(joined(encodeColumn(list, () => {}))), list);
+  });
+
+  it('is not made of rows with a getter that throws, of which each is refused, and reads others once', () => {
+    const refused: number[] = [];
+    const bad = rows((i) => ({
+      i,
+      get bad() {
+        if (i > 17) throw new Error('no');
+        return i;
+      },
+    }));
+    const tagged = rows((i) => ({
+      i,
+      get [Symbol.toStringTag]() {
+        if (i > 17) throw new Error('no tag');
+        return 'Object';
+      },
+    }));
+    for (const list of [bad, tagged]) {
+      const column = encodeColumn(list, (position) => refused.push(position));
+      expect(decodeColumn(joined(column)).slice(0, 18)).toEqual(
+        list.slice(0, 18).map((row) => Object.fromEntries(Object.entries(row as object))),
+      );
+    }
+    expect(refused).toEqual([18, 19]);
+    let reads = 0;
+    const counting = rows((i) => ({
+      get i() {
+        reads += 1;
+        return i;
+      },
+    }));
+    expect(tableOf(counting)?.columns).toEqual([Array.from({ length: 20 }, (_, i) => i)]);
+    expect(reads).toBe(20);
   });
 
   it('calls no setter that all objects inherit, and needs no leave to write', () => {
@@ -95,7 +147,7 @@ describe('a table', () => {
 
   it('is what rows of a column become, and not where all objects inherit something enumerable', () => {
     const list = rows((i) => ({ i, deep: { of: [i] } }));
-    expect(encodeColumn(list, () => {})).toMatchObject({ plain: { keys: ['i', 'deep'] } });
+    expect(tableOf(list)?.keys).toEqual(['i', 'deep']);
     deepStrictEqual(decodeColumn(joined(encodeColumn(list, () => {}))), list);
     const everywhere = { value: 1, enumerable: true, writable: true, configurable: true };
     let column: unknown[];
