@@ -91,12 +91,7 @@ export function encodeColumn(
 ): Encoded {
   const plain = new PlainColumn(values.length);
   const frames = new Frames();
-  const frame = (value: unknown, position: number): void => {
-    const bytes = writeValue(value, position, nameOf);
-    if (bytes instanceof SerializationError) onRefused(position, bytes);
-    else frames.add(position, VALUE, bytes);
-  };
-  const sifting = { values, plain, frames, frame };
+  const sifting = { values, plain, frames, onRefused, nameOf };
   for (let from = 0; from < values.length; from += LEG) sift(sifting, from);
   return joinColumn({ plain, frames }, onRefused, nameOf);
 }
@@ -124,16 +119,15 @@ export function joinColumn(parts: Parts, onRefused: OnRefused, nameOf: NameOf): 
   return plain.length;
 }
 
-/** How values are sifted: copied, or left to `frame`. */
-interface Sifting {
+/** What values are sifted into. */
+interface Sifting extends Parts {
   readonly values: readonly unknown[];
-  readonly plain: PlainColumn;
-  readonly frames: Frames;
-  readonly frame: (value: unknown, position: number) => void;
+  readonly onRefused: OnRefused;
+  readonly nameOf: NameOf;
 }
 
 /** Sifts `LEG` values at most. */
-function sift({ values, plain, frames, frame }: Sifting, from: number): void {
+function sift({ values, plain, frames, onRefused, nameOf }: Sifting, from: number): void {
   const to = Math.min(from + LEG, values.length);
   for (let i = from; i < to; i++) {
     const value = values[i];
@@ -141,7 +135,11 @@ function sift({ values, plain, frames, frame }: Sifting, from: number): void {
     if (kind !== undefined) {
       plain.skip();
       frames.add(i, kind, value as Uint8Array);
-    } else if (!plain.add(value)) frame(value, i);
+    } else if (!plain.add(value)) {
+      const bytes = writeValue(value, i, nameOf);
+      if (bytes instanceof SerializationError) onRefused(i, bytes);
+      else frames.add(i, VALUE, bytes);
+    }
   }
 }
 

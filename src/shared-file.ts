@@ -190,8 +190,8 @@ export class SharedReader {
 }
 
 /**
- * Small pieces as one: where the kernel has not read a page before, its first read of it took 8 µs on a virtual machine, and a
- * copy of it half of one.
+ * Small pieces as one: the kernel's first read of a page that only the program had touched took 8 µs on a virtual machine, to
+ * copy and write it from here less than 2.
  */
 function gathered(pieces: readonly Uint8Array[], bytes: number): readonly Uint8Array[] {
   if (bytes > GATHERED_BYTES || bytes > pieces.length * SMALL_BYTES) return pieces;
