@@ -16,7 +16,7 @@ import {
 import { PlainColumn } from './plain-column.js';
 import { haveToJson } from './plain-copy.js';
 import { describeRefusal, isReadable } from './refusal.js';
-import { deserialize, serialize } from './serializer.js';
+import { byteLengthOf, deserialize, serialize } from './serializer.js';
 import type { Table } from './table.js';
 import { rowsOf } from './table.js';
 
@@ -73,7 +73,7 @@ const MAX_BYTES = 2 ** 31 - 4096;
 const LEG = 256;
 
 const { stringify, parse } = JSON;
-const { getPrototypeOf } = Object;
+const { getPrototypeOf, hasOwn } = Object;
 const { isArray } = Array;
 
 /**
@@ -109,9 +109,9 @@ export function joinColumn(parts: Parts, onRefused: OnRefused, nameOf: NameOf): 
   const { plain, frames } = parts;
   if (frames.count === 0 && isUndefined(plain.content)) return plain.length;
   const encoded = join(parts);
-  if (typeof encoded !== 'object' || !('cause' in encoded)) return encoded;
+  if (typeof encoded !== 'object' || !has(encoded, 'cause')) return encoded;
   const framed = frames.positions();
-  plain.values.forEach((value, i) => {
+  plain.toList().forEach((value, i) => {
     if (value === undefined && !framed.has(i)) return;
     const message = `Cannot send ${nameOf(i)}: the values of its batch are too large for one message`;
     onRefused(i, new SerializationError(message, encoded));
@@ -167,10 +167,18 @@ export function decodeColumn(
   return values;
 }
 
+/** Whether an object has a property itself: somebody may have given one of that name to all. */
+export function has<Any extends object, Key extends string>(
+  object: Any,
+  key: Key,
+): object is Extract<Any, Readonly<Record<Key, unknown>>> {
+  return hasOwn(object, key);
+}
+
 /** About how many bytes of a message an encoded column takes. */
 export function encodedSize(encoded: Encoded): number {
   if (typeof encoded === 'number') return 8;
-  if ('plain' in encoded) return encoded.bytes;
+  if (has(encoded, 'plain')) return encoded.bytes;
   return isPieces(encoded) ? sizeOf(encoded) : encoded.byteLength;
 }
 
@@ -191,7 +199,7 @@ export function lengthsOf(pieces: readonly Uint8Array[]): number[] {
 /** The column in memory of its own and as it would arrive, for who does not send it at once. */
 export function joined(encoded: Encoded): Encoded {
   if (isPieces(encoded)) return Buffer.concat(encoded);
-  if (typeof encoded === 'number' || !('plain' in encoded)) return encoded;
+  if (typeof encoded === 'number' || !has(encoded, 'plain')) return encoded;
   // What is not enumerable by `for in` stays behind.
   return { ...encoded, plain: parse(stringify(encoded.plain)) as PlainData['plain'] };
 }
@@ -208,9 +216,9 @@ function isUndefined(content: readonly unknown[] | Table): boolean {
 function join({ plain, frames }: Parts): Encoded | { cause: unknown } {
   const { exact, slow, bytes } = plain.copies;
   try {
-    if (frames.count > 0) return within(frames.withPlain(serialize(plain.values)));
+    if (frames.count > 0) return within(frames.withPlain(serialize(plain.toList())));
     const isJson = exact && !slow && bytes <= MAX_PLAIN_BYTES && !haveToJson();
-    return isJson ? { plain: plain.content, bytes } : within(serialize(plain.values, PLAIN));
+    return isJson ? { plain: plain.content, bytes } : within(serialize(plain.toList(), PLAIN));
   } catch (cause) {
     return { cause };
   }
@@ -221,9 +229,15 @@ function within(encoded: Uint8Array | readonly Uint8Array[]): Encoded | { cause:
   return size <= MAX_BYTES ? encoded : { cause: new RangeError(`${size} bytes`) };
 }
 
-/** The kind of a value that goes as the bytes that it is: a Buffer, or a Uint8Array as such; undefined for any other. */
+/**
+ * The kind of a value that goes as the bytes that it is: a Buffer, or a Uint8Array as such; undefined for any other, and for one
+ * that has no bytes: they may have been transferred, which the serialiser says.
+ */
 export function kindOfBytes(value: unknown): number | undefined {
   if (typeof value !== 'object' || !types.isUint8Array(value)) return undefined;
+  const length = byteLengthOf(value);
+  // Its own property of that name may say something else.
+  if (length === 0 || value.byteLength !== length) return undefined;
   const prototype: unknown = getPrototypeOf(value);
   if (prototype === Buffer.prototype) return BUFFER;
   return prototype === Uint8Array.prototype ? UINT8_ARRAY : undefined;
@@ -249,7 +263,7 @@ function valuesOf({ plain }: PlainData): unknown[] {
 
 function decode(encoded: Exclude<Encoded, number>, unreadable: Unreadable[]): unknown[] {
   try {
-    if ('plain' in encoded) return valuesOf(encoded);
+    if (has(encoded, 'plain')) return valuesOf(encoded);
     if (isPieces(encoded)) return readPieces(encoded, unreadable);
     if (encoded[0] === PLAIN) return deserialize(encoded.subarray(1)) as unknown[];
     if (encoded[0] === TOO_LARGE) throw new NoRoom(Buffer.from(encoded.subarray(1)).toString());

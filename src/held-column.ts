@@ -93,14 +93,18 @@ export class HeldColumn {
     return plain.copies.bytes - before > SMALL_BYTES;
   }
 
+  /** Leaves a place that nobody will look at. */
+  pad(): void {
+    this.plain.pad();
+  }
+
   /** The values from one up to another, to be sent before anything is added. */
   encode(from: number, to: number, onRefused: OnRefused, nameOf: NameOf): Encoded {
     this.endPiece();
     const { plain, frames } = this;
     if (from === 0 && to === this.count) return joinColumn({ plain, frames }, onRefused, nameOf);
-    const part = new PlainColumn(to - from);
-    for (const value of plain.values.slice(from, to)) part.add(value);
-    return joinColumn({ plain: part, frames: frames.between(from, to) }, onRefused, nameOf);
+    const part = { plain: plain.between(from, to), frames: frames.between(from, to) };
+    return joinColumn(part, onRefused, nameOf);
   }
 
   /** Forgets what was sent. */
@@ -109,6 +113,8 @@ export class HeldColumn {
     this.isFull = false;
     this.frames = new Frames();
     this.bytes = 0;
+    this.from = 0;
+    this.to = 0;
     if (this.holdsMemory) this.memory.release();
     this.holdsMemory = false;
   }

@@ -23,6 +23,9 @@ export interface PlainCopies {
 /** The copy of a value that is not plain. */
 export const NOT_PLAIN: unique symbol = Symbol('not plain');
 
+/** What `copyRow` returns for a row that is in the columns. */
+export const IN_COLUMNS: unique symbol = Symbol('in columns');
+
 /** JSON lost to v8 from about 50 to 150 characters on, depending on what has to be escaped. */
 const LONG_STRING = 64;
 
@@ -36,7 +39,7 @@ const MAX_DEPTH = 64;
 /** So many objects are sooner looked through than hashed. */
 const FEW = 16;
 
-const { getPrototypeOf, keys, prototype: objectPrototype } = Object;
+const { fromEntries, getPrototypeOf, keys, prototype: objectPrototype } = Object;
 const { isArray, prototype: arrayPrototype } = Array;
 const { isView } = ArrayBuffer;
 const { isAnyArrayBuffer, isDate, isMap, isPromise, isProxy, isSet } = types;
@@ -179,45 +182,66 @@ function copyRecord(value: object, copies: PlainCopies, depth: number): unknown 
 }
 
 /**
- * Copies a plain object that has the properties `keys` in that order, each value to the end of its column. Only where
- * `arePrototypesClean()`.
- * @returns false for anything else, some of which may be in the columns by then
+ * Copies a value, and a plain object that has the properties `keys` in that order to the ends of their columns. No property is
+ * read twice. Only where `arePrototypesClean()`.
+ * @returns `IN_COLUMNS` for such a row; else what `copyPlain` returns, and there may be a part of it in the columns
  */
 export function copyRow(
   value: unknown,
   keys: readonly string[],
   columns: readonly unknown[][],
   copies: PlainCopies,
-): boolean {
+): unknown {
   let at = 0;
+  /** All properties, from the first one on that is not as expected. */
+  let others: [string, unknown][] | undefined;
   try {
-    if (!isRecord(value)) return false;
+    if (!isRecord(value)) return copyPlain(value, copies);
     copies.count = 0;
     copies.many = undefined;
     isNew(value, copies);
     for (const key in value) {
-      if (key !== keys[at]) return false;
+      copies.bytes += key.length + PUNCTUATION;
       let own = value[key];
       if (typeof own === 'object' && own !== null) {
         own = copyObject(own, copies, 1);
-        if (own === NOT_PLAIN) return false;
+        if (own === NOT_PLAIN) return NOT_PLAIN;
       } else if (!isPlainPrimitive(own, copies)) {
-        return false;
+        return NOT_PLAIN;
       }
-      columns[at]?.push(own);
-      at += 1;
+      if (others === undefined && key === keys[at]) {
+        columns[at]?.push(own);
+        at += 1;
+      } else {
+        if (key === '__proto__') return NOT_PLAIN;
+        others ??= lastOf(keys, columns, at);
+        others.push([key, own]);
+      }
     }
-    return at === keys.length && !(keys[0] === '0' && isDisguised(value));
+    const [first] = at > 0 ? keys : (others?.[0] ?? []);
+    if ((first === undefined || first === '0') && isDisguised(value)) return NOT_PLAIN;
+    if (others === undefined && at === keys.length) return IN_COLUMNS;
+    return fromEntries(others ?? lastOf(keys, columns, at));
   } catch {
     // As in `copyPlain`.
-    return false;
+    return NOT_PLAIN;
   }
 }
 
-/** The names of a plain object's properties; undefined for anything else. */
+/** What the first columns had last. */
+function lastOf(
+  keys: readonly string[],
+  columns: readonly (readonly unknown[])[],
+  count: number,
+): [string, unknown][] {
+  return keys.slice(0, count).map((key, at) => [key, columns[at]?.at(-1)]);
+}
+
+/** The names of the properties that rows like a value have; undefined if it is no row. */
 export function rowKeys(value: unknown): string[] | undefined {
   try {
-    return isRecord(value) ? keys(value) : undefined;
+    const names = isRecord(value) ? keys(value) : [];
+    return names.length === 0 || names.includes('__proto__') ? undefined : names;
   } catch {
     return undefined;
   }

@@ -128,7 +128,11 @@ function walk(root: unknown): Refusal | undefined {
     const refusal = lookInto(value, place, inner);
     if (refusal !== undefined) return refusal;
     if (inner.length === 0 && tagOf(value) !== 'Object' && isRefusedAlone(value)) {
-      return { path: pathOf(place), reason: `is ${withArticle(tagOf(value))}` };
+      const hadMemory = ArrayBuffer.isView(value) || types.isArrayBuffer(value);
+      const reason = hadMemory
+        ? 'has no memory any more: that was transferred'
+        : `is ${withArticle(tagOf(value))}`;
+      return { path: pathOf(place), reason };
     }
     // v8 goes on with the first of them, so that has to be the last one pushed.
     for (let next = inner.pop(); next !== undefined; next = inner.pop()) open.push(next);

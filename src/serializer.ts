@@ -94,6 +94,11 @@ export function ownBytes(bytes: Uint8Array, from: number, to: number): ArrayBuff
   return (buffer as ArrayBuffer).slice(byteOffset + from, byteOffset + to);
 }
 
+/** The bytes that a typed array has by birth. */
+export function byteLengthOf(array: Uint8Array): number {
+  return ofTypedArray.byteLength.call(array);
+}
+
 function tagOfView(view: ArrayBufferView): number {
   if (Buffer.isBuffer(view)) return BUFFER;
   const name = types.isDataView(view) ? undefined : nameOfTypedArray.call(view);

@@ -1,9 +1,19 @@
 import type { Encoded, PlainData } from './codec.js';
-import { decodeColumn, encodeColumn, encodedSize, haveToJson, joined, lengthsOf, tooLarge } from './codec.js';
+import {
+  decodeColumn,
+  encodeColumn,
+  encodedSize,
+  has,
+  haveToJson,
+  joined,
+  lengthsOf,
+  tooLarge,
+} from './codec.js';
 import type {
   ChildMessage,
   EncodedColumn,
   EncodedError,
+  FailedAttempt,
   ManagerMessage,
   SubprocessMessage,
 } from './protocol.js';
@@ -75,14 +85,14 @@ export class JsonWire implements Wire {
   unpack(wired: object): Message {
     const message = wired as Message & { readonly errors?: WiredColumn };
     const unpacked = withColumn(message, (column) => this.column(column as unknown as WiredColumn));
-    const { errors } = message;
+    const errors = Object.hasOwn(message, 'errors') ? message.errors : undefined;
     if (errors === undefined) return unpacked;
     const found = this.errors(errors);
     return { ...unpacked, ...withErrors(message, (at) => found[at] ?? found[0]) };
   }
 
   private wired(column: Encoded): WiredColumn {
-    if (typeof column === 'number' || 'plain' in column) return column;
+    if (typeof column === 'number' || has(column, 'plain')) return column;
     const pieces = column instanceof Uint8Array ? [column] : column;
     const at = this.writer?.write(pieces);
     if (at !== undefined) return { at, lengths: lengthsOf(pieces) };
@@ -103,9 +113,9 @@ export class JsonWire implements Wire {
   }
 
   private column(wired: WiredColumn): Encoded {
-    if (typeof wired === 'number' || 'plain' in wired) return wired;
-    if ('base64' in wired) return Buffer.from(wired.base64, 'base64');
-    if ('tooLarge' in wired) return tooLarge(wired.tooLarge);
+    if (typeof wired === 'number' || has(wired, 'plain')) return wired;
+    if (has(wired, 'base64')) return Buffer.from(wired.base64, 'base64');
+    if (has(wired, 'tooLarge')) return tooLarge(wired.tooLarge);
     const { at, lengths } = wired;
     try {
       const pieces = this.reader?.read(at, lengths) ?? [];
@@ -131,14 +141,19 @@ export function withColumn<Any extends Message>(
 
 /** The errors of a message, in order. */
 function errorsOf(message: Message): EncodedError[] {
-  if ('error' in message) return [message.error];
-  return 'failed' in message ? (message.failed ?? []).map(({ error }) => error) : [];
+  if (has(message, 'error')) return [message.error];
+  return failedOf(message)?.map(({ error }) => error) ?? [];
 }
 
 /** The parts of a message that have errors, with others in their places. */
 function withErrors(message: Message, errorAt: (at: number) => EncodedError): object {
-  if (!('failed' in message) || message.failed === undefined) return { error: errorAt(0) };
-  return { failed: message.failed.map((one, at) => ({ ...one, error: errorAt(at) })) };
+  const failed = failedOf(message);
+  if (failed === undefined) return { error: errorAt(0) };
+  return { failed: failed.map((one, at) => ({ ...one, error: errorAt(at) })) };
+}
+
+function failedOf(message: Message): readonly FailedAttempt[] | undefined {
+  return message.type === 'results' && Object.hasOwn(message, 'failed') ? message.failed : undefined;
 }
 
 /** No column: decoding it says so. */

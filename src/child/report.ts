@@ -70,7 +70,11 @@ export class Report {
     const { count } = values;
     if (count === 0) this.from = position;
     if (this.positions !== undefined || position !== this.from + count) this.misplace(position);
-    if (failed !== undefined) this.failed.push(failed);
+    if (failed !== undefined) {
+      this.failed.push(failed);
+      values.pad();
+      return false;
+    }
     const held = values.add(value, position, this.nameOf, isLast);
     if (!(held instanceof SerializationError)) return held;
     this.failed.push({ position, kind: 'refused', error: errorToWire(held) });

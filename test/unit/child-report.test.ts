@@ -91,6 +91,19 @@ describe('a report of a batch', () => {
     ]);
   });
 
+  test('stays a table of rows where a job among them failed', () => {
+    const report = reportOf(20);
+    const failed = { position: 7, kind: 'threw', error: 'no' } as const;
+    for (let i = 0; i < 20; i += 1)
+      report.add(i, i === 7 ? undefined : { i }, i === 7 ? failed : undefined, false);
+    const [message] = report.take(false, 0);
+    expect(message?.values).toMatchObject({ plain: { keys: ['i'] } });
+    expect(message?.failed).toEqual([failed]);
+    expect(decodeColumn(message?.values ?? 0).filter((_, at) => at !== 7)).toEqual(
+      Array.from({ length: 20 }, (_, i) => ({ i })).filter(({ i }) => i !== 7),
+    );
+  });
+
   test('names each result that can not be sent, beside those that can', () => {
     const report = reportOf(3);
     end(report, { 0: () => {}, 1: 'b', 2: Symbol('c') });

@@ -3,7 +3,7 @@ import { closeSync, openSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Encoded } from '../../src/codec.js';
-import { decodeColumn, joined } from '../../src/codec.js';
+import { decodeColumn, encodeColumn, joined } from '../../src/codec.js';
 import { HeldColumn, HeldMemory } from '../../src/held-column.js';
 import { openSharedFile } from '../../src/manager/shared-files.js';
 import type { ResultsMessage } from '../../src/protocol.js';
@@ -110,6 +110,42 @@ describe('a held column', () => {
         }
       }),
     );
+  });
+
+  it('brings the values of its parts also where they can not be copied again', () => {
+    const row = (i: number): unknown => JSON.parse(`{"i":${i},"__proto__":{"x":1}}`);
+    const given = [...Array.from({ length: 20 }, (_, i) => row(i)), 1, 'text'];
+    const column = new HeldColumn(given.length, new HeldMemory());
+    hold(column, given);
+    Object.defineProperty(Object.prototype, 'extra', { value: 1, enumerable: true, configurable: true });
+    let parts: Encoded[];
+    try {
+      parts = [column.encode(0, 5, refuse, nameOf), column.encode(5, given.length, refuse, nameOf)];
+    } finally {
+      Reflect.deleteProperty(Object.prototype, 'extra');
+    }
+    deepStrictEqual(
+      parts.flatMap((part) => decodeColumn(joined(part))),
+      given,
+    );
+  });
+
+  it.each([
+    ['a Buffer', (): Uint8Array => Buffer.alloc(5000, 1)],
+    ['a Uint8Array', (): Uint8Array => new Uint8Array(10)],
+  ])('refuses %s whose memory was transferred, and nothing else', (_, make) => {
+    const given = Array.from({ length: 20 }, () => make());
+    const lost = make();
+    structuredClone(lost.buffer, { transfer: [lost.buffer as ArrayBuffer] });
+    const message = 'Cannot send value 20: it has no memory any more: that was transferred';
+    const column = new HeldColumn(21, new HeldMemory());
+    for (const [at, value] of given.entries()) column.add(value, at, nameOf, false);
+    expect(column.add(lost, 20, nameOf, false)).toMatchObject({ code: 'ERR_SERIALIZATION', message });
+    deepStrictEqual(decodeColumn(joined(column.encode(0, 21, refuse, nameOf))), [...given, undefined]);
+    const refused: [number, string][] = [];
+    const sent = encodeColumn([...given, lost], (at, error) => refused.push([at, error.message]));
+    deepStrictEqual(decodeColumn(joined(sent)), [...given, undefined]);
+    expect(refused).toEqual([[20, message]]);
   });
 
   it('shares its memory with others, each of which has its own bytes', () => {

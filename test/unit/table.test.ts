@@ -1,7 +1,7 @@
 import { deepStrictEqual } from 'node:assert';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeColumn, encodeColumn, joined } from '../../src/codec.js';
+import { decodeColumn, encodeColumn, encodedSize, joined } from '../../src/codec.js';
 import type { Table } from '../../src/table.js';
 import { rowsOf } from '../../src/table.js';
 
@@ -120,6 +120,42 @@ describe('a table', () => {
     }));
     expect(tableOf(counting)?.columns).toEqual([Array.from({ length: 20 }, (_, i) => i)]);
     expect(reads).toBe(20);
+  });
+
+  it.each<[string, (i: number) => object]>([
+    ['is no JSON', (i) => ({ id: i === 10 ? Number.NaN : i })],
+    ['is long', (i) => ({ id: i === 10 ? 'x'.repeat(100) : i })],
+    ['has another name', (i) => (i === 10 ? { other: i } : { id: i })],
+    ['has one property more', (i) => (i === 10 ? { id: i, more: i } : { id: i })],
+    ['has one less', (i) => (i === 10 ? {} : { id: i })],
+  ])('reads each property once where a row %s', (_, more) => {
+    const read: number[] = [];
+    const list = rows((i) => ({
+      get v() {
+        read.push(i);
+        return i;
+      },
+      ...more(i),
+    }));
+    const came = decodeColumn(joined(encodeColumn(list, () => {})));
+    expect(read).toEqual(Array.from({ length: 20 }, (_, i) => i));
+    deepStrictEqual(
+      came,
+      rows((i) => ({ v: i, ...more(i) })),
+    );
+  });
+
+  it('is about as large as it says when a row ends it', () => {
+    const name = 'a name of forty characters, or about that';
+    const list = rows((i) => (i === 99 ? { [name]: i, more: 1 } : { [name]: i }), 100);
+    expect(encodedSize(encodeColumn(list, () => {})) / JSON.stringify(list).length).toBeGreaterThan(0.8);
+  });
+
+  it('is not made of rows with more properties than it is worth', () => {
+    const wide = (count: number): unknown[] =>
+      rows((i) => Object.fromEntries(Array.from({ length: count }, (_, key) => [`k${key}`, i])));
+    expect(tableOf(wide(20))?.keys).toHaveLength(20);
+    expect(tableOf(wide(21))).toBeUndefined();
   });
 
   it('calls no setter that all objects inherit, and needs no leave to write', () => {

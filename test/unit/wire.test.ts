@@ -121,6 +121,31 @@ describe('messages', () => {
     }
   });
 
+  it.each(['plain', 'base64', 'tooLarge', 'cause', 'error', 'failed', 'errors', 'at', 'lengths'])(
+    'are what they are though all objects have `%s`',
+    (name) => {
+      const columns = [[{ a: 1 }], [Buffer.from('b')], [new Map([[1, 2]])]];
+      const failed = [{ position: 0, kind: 'threw', error: errorToWire(new Error('no')) }] as const;
+      const came: unknown[] = [];
+      let error: unknown;
+      Object.defineProperty(Object.prototype, name, {
+        value: 'all have it',
+        writable: true,
+        configurable: true,
+      });
+      try {
+        for (const values of columns)
+          for (const by of ['file', 'text'] as const)
+            came.push(decodeColumn(carry(resultsOf(values), by).values));
+        error = carry(resultsOf([1], { failed })).failed?.[0]?.error;
+      } finally {
+        Reflect.deleteProperty(Object.prototype, name);
+      }
+      expect(came).toEqual(columns.flatMap((values) => [values, values]));
+      expect(errorFromWire(error).message).toBe('no');
+    },
+  );
+
   it('hold what they were given when they were packed, though the sender writes over it', () => {
     const { sender, receiver } = sides('file');
     const bytes = Buffer.alloc(50_000, 1);
