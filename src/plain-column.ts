@@ -36,8 +36,10 @@ export class PlainColumn {
   /** @returns false for a value that is not plain, in whose place is undefined then */
   add(value: unknown): boolean {
     if (this.length === 0 && this.size >= MIN_ROWS) this.beginTable(value);
-    const { copies } = this;
-    const copy = this.copyOf(value);
+    const { copies, keys } = this;
+    let copy: unknown = NOT_PLAIN;
+    if (keys !== undefined) copy = copyRow(value, keys, this.columns, copies);
+    else if (this.isClean) copy = copyPlain(value, copies);
     if (copy === IN_COLUMNS) {
       this.length += 1;
       if (!copies.exact || copies.slow) this.endTable();
@@ -47,7 +49,7 @@ export class PlainColumn {
       this.skip();
       return false;
     }
-    this.endTable();
+    if (keys !== undefined) this.endTable();
     this.list.push(copy);
     this.length += 1;
     return true;
@@ -87,12 +89,6 @@ export class PlainColumn {
     some.length = some.list.length;
     some.copies.exact = false;
     return some;
-  }
-
-  private copyOf(value: unknown): unknown {
-    const { keys, columns, copies } = this;
-    if (keys !== undefined) return copyRow(value, keys, columns, copies);
-    return this.isClean ? copyPlain(value, copies) : NOT_PLAIN;
   }
 
   private beginTable(first: unknown): void {
