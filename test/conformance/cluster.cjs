@@ -22,10 +22,13 @@ const factory = new ThreadFactory(
 );
 
 if (!ThreadFactory.isWorker) {
+  const haltAt = Number(process.env.HALT_AT);
   let told = 0;
   factory.on('completed', () => {
     told += 1;
     if (told % 100 === 0) process.stdout.write(`told ${told}\n`);
+    // To be killed just here, however busy the one who does it is.
+    if (told === haltAt) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
   });
   factory.on('warning', (warning) => process.stdout.write(`warning ${warning.code}\n`));
   factory.start().then(({ completed, skipped, failed, results }) => {

@@ -184,7 +184,7 @@ export async function survive(
     }
   };
   const share = Math.floor((jobs * (0.3 + 0.4 * next())) / 100) * 100;
-  const first = fleet.manager(env);
+  const first = fleet.manager({ ...env, HALT_AT: `${share}` });
   const [withFirst] = await Promise.all([
     killUntilEnd(first),
     first.says(`told ${share}\n`).then(() => first.kill()),
