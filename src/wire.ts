@@ -85,9 +85,8 @@ export class JsonWire implements Wire {
   unpack(wired: object): Message {
     const message = wired as Message & { readonly errors?: WiredColumn };
     const unpacked = withColumn(message, (column) => this.column(column as unknown as WiredColumn));
-    const errors = Object.hasOwn(message, 'errors') ? message.errors : undefined;
-    if (errors === undefined) return unpacked;
-    const found = this.errors(errors);
+    if (!Object.hasOwn(message, 'errors')) return unpacked;
+    const found = this.errors(message.errors as WiredColumn);
     return { ...unpacked, ...withErrors(message, (at) => found[at] ?? found[0]) };
   }
 

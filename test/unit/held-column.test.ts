@@ -1,42 +1,20 @@
 import { deepStrictEqual } from 'node:assert';
-import { closeSync, openSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Encoded } from '../../src/codec.js';
 import { decodeColumn, encodeColumn, joined } from '../../src/codec.js';
 import { HeldColumn, HeldMemory } from '../../src/held-column.js';
-import { openSharedFile } from '../../src/manager/shared-files.js';
 import type { ResultsMessage } from '../../src/protocol.js';
 import { BRAND } from '../../src/protocol.js';
-import { SharedReader, SharedWriter } from '../../src/shared-file.js';
-import { advancedWire, JsonWire } from '../../src/wire.js';
+import { carry, closeFiles } from '../helpers/wires.js';
 
-const opened: number[] = [];
-
-function closeAll(): void {
-  for (const file of opened.splice(0)) closeSync(file);
-}
-
-afterEach(closeAll);
+afterEach(closeFiles);
 
 /** A column as each way carries it. */
 const WAYS: Readonly<Record<string, (column: Encoded) => Encoded>> = {
-  'by a shared file': (column) => {
-    const file = openSharedFile() ?? -1;
-    const other = openSync(`/dev/fd/${file}`, 'r+');
-    opened.push(file, other);
-    const sender = new JsonWire(new SharedWriter(file), undefined);
-    const receiver = new JsonWire(undefined, new SharedReader(other));
-    const wired = JSON.parse(JSON.stringify(sender.pack(resultsOf(column)))) as object;
-    return (receiver.unpack(wired) as ResultsMessage).values;
-  },
-  'in the message': (column) => {
-    const wire = new JsonWire(undefined, undefined);
-    const wired = JSON.parse(JSON.stringify(wire.pack(resultsOf(column)))) as object;
-    return (wire.unpack(wired) as ResultsMessage).values;
-  },
-  'by a channel for bytes': (column) =>
-    (structuredClone(advancedWire.pack(resultsOf(column))) as ResultsMessage).values,
+  'by a shared file': (column) => carry(resultsOf(column), 'file').values,
+  'in the message': (column) => carry(resultsOf(column), 'text').values,
+  'by a channel for bytes': (column) => carry(resultsOf(column), 'channel').values,
   'within the process': joined,
 };
 
@@ -84,7 +62,7 @@ describe('a held column', () => {
         const column = new HeldColumn(given.length, new HeldMemory());
         hold(column, given);
         const came = decodeColumn(carried(column.encode(0, given.length, refuse, nameOf)));
-        closeAll();
+        closeFiles();
         deepStrictEqual(came, given);
       }),
       { numRuns: 100 },

@@ -1,38 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
-import { deserialize, serialize } from 'node:v8';
 import { afterEach, describe, expect, it } from 'vitest';
 import { decodeColumn, encodeColumn } from '../../src/codec.js';
 import { errorFromWire, errorToWire } from '../../src/error-wire.js';
 import { openSharedFile } from '../../src/manager/shared-files.js';
-import type { ChildMessage, ManagerMessage, ResultsMessage } from '../../src/protocol.js';
+import type { ManagerMessage, ResultsMessage } from '../../src/protocol.js';
 import { BRAND } from '../../src/protocol.js';
-import { closeSharedFile, SharedReader, SharedWriter } from '../../src/shared-file.js';
-import type { Wire } from '../../src/wire.js';
-import { advancedWire, JsonWire } from '../../src/wire.js';
-
-const opened: number[] = [];
-
-/** A side that sends and one that receives, with a file between them or not, or over a channel that carries bytes. */
-function sides(by: 'file' | 'text' | 'channel', maxInline?: number): { sender: Wire; receiver: Wire } {
-  if (by === 'channel') return { sender: advancedWire, receiver: advancedWire };
-  const file = by === 'file' ? openSharedFile() : undefined;
-  if (file !== undefined) opened.push(file);
-  const writer = file === undefined ? undefined : new SharedWriter(file);
-  const reader = file === undefined ? undefined : new SharedReader(file);
-  return { sender: new JsonWire(writer, undefined, maxInline), receiver: new JsonWire(undefined, reader) };
-}
-
-/** What arrives of a message, as Node's channel carries it. */
-function carry<Message extends ManagerMessage | ChildMessage>(
-  message: Message,
-  by: Parameters<typeof sides>[0] = 'file',
-  maxInline?: number,
-): Message {
-  const { sender, receiver } = sides(by, maxInline);
-  const packed = sender.pack(message);
-  const arrived = by === 'channel' ? deserialize(serialize(packed)) : JSON.parse(JSON.stringify(packed));
-  return receiver.unpack(arrived) as Message;
-}
+import { SharedReader, SharedWriter } from '../../src/shared-file.js';
+import { JsonWire } from '../../src/wire.js';
+import { carry, closeFiles, opened, sides } from '../helpers/wires.js';
 
 function refuse(_: number, error: unknown): never {
   throw error;
@@ -48,9 +23,7 @@ function resultsOf(values: readonly unknown[], more: Partial<ResultsMessage> = {
   return { ...message, values: encodeColumn(values, refuse), startedAt: 1.5, nanoseconds: [250], ...more };
 }
 
-afterEach(() => {
-  for (const file of opened.splice(0)) closeSharedFile(file);
-});
+afterEach(closeFiles);
 
 const COLUMNS: readonly [string, readonly unknown[]][] = [
   ['nothing', [undefined, undefined]],
