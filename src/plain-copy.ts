@@ -149,6 +149,12 @@ function copyObject(value: object, copies: PlainCopies, depth: number): unknown 
   return NOT_PLAIN;
 }
 
+/** The copy of what an object holds, or `NOT_PLAIN`. */
+function copyPart(own: unknown, copies: PlainCopies, depth: number): unknown {
+  if (typeof own === 'object' && own !== null) return copyObject(own, copies, depth);
+  return isPlainPrimitive(own, copies) ? own : NOT_PLAIN;
+}
+
 /** Notes an object; false if the value has it twice: only the serialiser can keep that. */
 function isNew(object: object, copies: PlainCopies): boolean {
   const { few, count, many } = copies;
@@ -170,13 +176,9 @@ function copyRecord(value: object, copies: PlainCopies, depth: number): unknown 
     first ??= key;
     copies.bytes += key.length + PUNCTUATION;
     const own = copy[key];
-    if (typeof own === 'object' && own !== null) {
-      const inner = copyObject(own, copies, depth + 1);
-      if (inner === NOT_PLAIN) return NOT_PLAIN;
-      copy[key] = inner;
-    } else if (!isPlainPrimitive(own, copies)) {
-      return NOT_PLAIN;
-    }
+    const part = copyPart(own, copies, depth + 1);
+    if (part === NOT_PLAIN) return NOT_PLAIN;
+    if (part !== own) copy[key] = part;
   }
   return (first === undefined || first === '0') && isDisguised(value) ? NOT_PLAIN : copy;
 }
@@ -202,20 +204,15 @@ export function copyRow(
     isNew(value, copies);
     for (const key in value) {
       copies.bytes += key.length + PUNCTUATION;
-      let own = value[key];
-      if (typeof own === 'object' && own !== null) {
-        own = copyObject(own, copies, 1);
-        if (own === NOT_PLAIN) return NOT_PLAIN;
-      } else if (!isPlainPrimitive(own, copies)) {
-        return NOT_PLAIN;
-      }
+      const part = copyPart(value[key], copies, 1);
+      if (part === NOT_PLAIN) return NOT_PLAIN;
       if (others === undefined && key === keys[at]) {
-        columns[at]?.push(own);
+        columns[at]?.push(part);
         at += 1;
       } else {
         if (key === '__proto__') return NOT_PLAIN;
         others ??= lastOf(keys, columns, at);
-        others.push([key, own]);
+        others.push([key, part]);
       }
     }
     const [first] = at > 0 ? keys : (others?.[0] ?? []);
