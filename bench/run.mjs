@@ -114,12 +114,12 @@ function merged(whole, again) {
     workloads: workloads.filter((id) => !replaced.has(id)),
     ...about,
   }));
-  const { notes, machine } = again;
+  const { notes, machine, rounds } = again;
   return {
     ...whole,
     again: [
       ...earlier.filter(({ workloads }) => workloads.length > 0),
-      { workloads: [...replaced], load: machine.load.before, notes },
+      { workloads: [...replaced], rounds, load: machine.load.before, notes },
     ],
     measurements: [
       ...whole.measurements.filter(({ workload }) => !replaced.has(workload)),

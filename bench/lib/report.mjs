@@ -178,8 +178,11 @@ function targetList(findings) {
 
 /** What has to be known of the figures: how busy the machine was, and what was measured later than the rest. */
 function notesOn({ notes, again = [] }) {
-  const later = again.map(({ workloads, load, notes: more }) =>
-    [`Measured again later, load average ${load.toFixed(2)}: ${workloads.join(', ')}.`, ...more].join(' '),
+  const later = again.map(({ workloads, rounds, load, notes: more }) =>
+    [
+      `Measured again later, ${rounds} rounds, load average ${load.toFixed(2)}: ${workloads.join(', ')}.`,
+      ...more,
+    ].join(' '),
   );
   const all = [...notes, ...later].map((note) => `**${note}**`);
   return all.length > 0 ? all.join('\n\n') : undefined;
