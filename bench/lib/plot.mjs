@@ -1,7 +1,7 @@
 // The plot of a run as a self-contained SVG: small panels of bars, the best on top, threadfactory in colour,
 // yardsticks (no pool, batches by hand) in outline. Its own background, so that it reads in light and dark pages.
 import contenders from '../contenders/index.cjs';
-import { nameOf, number } from './report.mjs';
+import { nameOf, number, ofRounds } from './report.mjs';
 import { workloads } from './workloads.mjs';
 
 const layout = {
@@ -158,7 +158,7 @@ export function plot(findings) {
     y += layout.title + Math.max(...pair.map(({ rows }) => rows.length)) * layout.row + 22;
   }
   const { cores, node, platform } = run.machine;
-  const machine = `${cores} cores, ${run.workers} workers each, Node ${node}, ${platform}; ${run.rounds === 1 ? 'one round' : `medians of ${run.rounds} interleaved rounds`}`;
+  const machine = `${cores} cores, ${run.workers} workers each, Node ${node}, ${platform}; ${ofRounds(run)}`;
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${layout.width}" height="${y}" viewBox="0 0 ${layout.width} ${y}" role="img" aria-label="threadfactory beside other pools for Node">
 <style>${style}</style>
 <rect class="page" x="0.5" y="0.5" width="${layout.width - 1}" height="${y - 1}" rx="8"/>

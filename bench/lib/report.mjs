@@ -176,11 +176,16 @@ function targetList(findings) {
   return table(['target', 'wanted', 'found: median (lowest–highest round)', ''], lines);
 }
 
+/** What each figure is the median of. */
+export function ofRounds({ rounds }) {
+  return rounds === 1 ? 'one round' : `medians of ${rounds} interleaved rounds`;
+}
+
 /** What has to be known of the figures: how busy the machine was, and what was measured later than the rest. */
 function notesOn({ notes, again = [] }) {
   const later = again.map(({ workloads, rounds, load, notes: more }) =>
     [
-      `Measured again later, ${rounds} rounds, load average ${load.toFixed(2)}: ${workloads.join(', ')}.`,
+      `Measured again later, ${ofRounds({ rounds })}, load average ${load.toFixed(2)}: ${workloads.join(', ')}.`,
       ...more,
     ].join(' '),
   );
@@ -202,7 +207,7 @@ export function markdown(findings) {
   return [
     '# Results',
     'Written by `npm run bench`; how it measures is in [README.md](README.md).',
-    `${cores} cores, ${run.workers} workers, Node ${node}, ${platform}; ${run.rounds === 1 ? 'one round' : `medians of ${run.rounds} rounds`}; ` +
+    `${cores} cores, ${run.workers} workers, Node ${node}, ${platform}; ${ofRounds(run)}; ` +
       `load average ${load.before.toFixed(2)} before, ${load.after.toFixed(2)} after (workers of the run included). ` +
       `${versions.join(', ')}.`,
     notesOn(run),
