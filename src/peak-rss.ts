@@ -6,14 +6,19 @@ const usage = process.resourceUsage.bind(process);
 /** Milliseconds between two samples: one takes as long as a hundred tiny jobs. */
 const SAMPLE_MS = 250;
 
+/** What `getrusage` said first. */
+const first = usage().maxRSS;
+
 /**
  * The largest resident set of this process so far, in bytes.
  *
- * Linux keeps it in `VmHWM` for the program that runs now; what `getrusage` says there is inherited: a small worker of a
- * large manager would seem as large as the manager was at the fork.
+ * What `getrusage` says on Linux may be inherited: a small worker of a large manager would seem as large as the manager was
+ * at the fork. What it has risen to since this module was loaded is this program's own; else `VmHWM` is asked, which is
+ * always that, but takes a process a millisecond the first time.
  */
 export function peakRss(): number {
-  const kilobytes = Number.parseInt(statusField('VmHWM') ?? '', 10) || usage().maxRSS;
+  const { maxRSS } = usage();
+  const kilobytes = maxRSS > first ? maxRSS : Number.parseInt(statusField('VmHWM') ?? '', 10) || maxRSS;
   return kilobytes * 1024;
 }
 
