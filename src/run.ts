@@ -186,12 +186,12 @@ export class Run {
   // ---- the list --------------------------------------------------------------------------------------------------
 
   private async list(input: unknown): Promise<void> {
-    const { spec } = this.setup;
     if (this.isOver) return;
     const { engine } = this.setup;
+    const { manager } = this.setup.spec;
     engine.prepare?.(this.setup);
     try {
-      const listed = (async () => spec.manager(input))();
+      const listed = (async () => manager(input))();
       // Whoever stops the run does not wait for a list that may never come.
       const list = await Promise.race([listed, this.end]);
       if (this.isOver) {
