@@ -63,9 +63,7 @@ export class Queue {
 
   /** Jobs left to hand out; `Infinity` while the list is open. */
   get remaining(): number {
-    const total = this.source.total;
-    const listed = total === undefined ? Number.POSITIVE_INFINITY : total - this.source.taken;
-    return listed + this.returned + this.delayed.size;
+    return this.listed + this.returned + this.delayed.size;
   }
 
   /** The first suspect, if there is one. */
@@ -91,10 +89,19 @@ export class Queue {
   take(count: number, now: number, limit = Number.POSITIVE_INFINITY): Parcel | undefined {
     if (this.delayed.dueBy(now) > 0) return this.takeDue(count, now);
     if (this.returned > 0) return this.takeReturned(count);
-    const room = Math.min(count, limit - this.source.taken);
-    if (room <= 0) return undefined;
-    if (this.admit === undefined) return this.source.take(room);
-    return this.takeAdmitted(this.admit, count, limit);
+    return this.takeListed(count, limit);
+  }
+
+  /** A retry that is due, or else the last job of the list; all that is left of that is taken for it. */
+  takeLast(now: number): Parcel | undefined {
+    if (this.delayed.dueBy(now) > 0) return this.takeDue(1, now);
+    this.giveBack(this.takeListed(this.listed));
+    const parcel = this.backlog.pop();
+    if (parcel === undefined) return undefined;
+    const last = parcel.jobs.length - 1;
+    if (last > 0) this.backlog.push(sliceParcel(parcel, 0, last));
+    this.returned -= 1;
+    return sliceParcel(parcel, last, last + 1);
   }
 
   /**
@@ -103,8 +110,7 @@ export class Queue {
    */
   lookAhead(count: number, limit = Number.POSITIVE_INFINITY): void {
     if (this.admit === undefined || this.returned >= count) return;
-    const parcel = this.takeAdmitted(this.admit, count - this.returned, limit);
-    if (parcel !== undefined) this.giveBack(parcel);
+    this.giveBack(this.takeAdmitted(this.admit, count - this.returned, limit));
   }
 
   /** Whether so many jobs were kept from running that the others have to be asked for again. Said once. */
@@ -123,9 +129,9 @@ export class Queue {
     this.delayed.push({ ...entry, due, order: this.order++ });
   }
 
-  /** Jobs that a worker did not begin, or that died with a neighbour. */
-  giveBack(parcel: Parcel): void {
-    if (parcel.jobs.length === 0) return;
+  /** Jobs that a worker did not begin, or that died with a neighbour; none where there are none. */
+  giveBack(parcel: Parcel | undefined): void {
+    if (parcel === undefined || parcel.jobs.length === 0) return;
     this.returned += parcel.jobs.length;
     let at = this.backlog.length;
     while (at > 0 && (this.backlog[at - 1]?.first ?? 0) > parcel.first) at -= 1;
@@ -138,6 +144,12 @@ export class Queue {
     this.delayed.clear();
     this.backlog = [];
     this.returned = 0;
+  }
+
+  /** Jobs of the list that were not taken from it; `Infinity` while it is open. */
+  private get listed(): number {
+    const { total, taken } = this.source;
+    return total === undefined ? Number.POSITIVE_INFINITY : total - taken;
   }
 
   private takeDue(count: number, now: number): Parcel {
@@ -162,6 +174,13 @@ export class Queue {
     this.backlog.unshift(sliceParcel(parcel, count, parcel.jobs.length));
     this.returned -= count;
     return sliceParcel(parcel, 0, count);
+  }
+
+  private takeListed(count: number, limit = Number.POSITIVE_INFINITY): Parcel | undefined {
+    const room = Math.min(count, limit - this.source.taken);
+    if (room <= 0) return undefined;
+    if (this.admit === undefined) return this.source.take(room);
+    return this.takeAdmitted(this.admit, count, limit);
   }
 
   /** From the list alone: up to `count` jobs that `admit` lets run, past all the others. */

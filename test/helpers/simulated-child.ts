@@ -27,6 +27,8 @@ export interface World {
   readonly truths: readonly Truth[];
   readonly concurrency: number;
   readonly timeout: number | undefined;
+  /** Whether jobs take longer the later they are in the list. */
+  readonly rises: boolean;
   now(): number;
 }
 
@@ -209,7 +211,7 @@ export class SimulatedChild {
         values: encode(done.map(({ position }) => jobs[position])),
         failed,
         startedAt: 0,
-        nanoseconds: 1e6,
+        nanoseconds: this.world.rises ? (1 + indexAt(batch.message, batch.next)) * 1e6 : 1e6,
         returned,
       });
     }

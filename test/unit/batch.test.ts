@@ -215,6 +215,44 @@ describe('a second batch for a worker that has one', () => {
   });
 });
 
+describe('a list whose jobs take longer and longer', () => {
+  /** A sizer that was told of jobs which took so many milliseconds, one after the other. */
+  const told = (ms: readonly number[], sizer = new BatchSizer('auto', 2, 1)) => {
+    for (const one of ms) sizer.observe(1, one, one);
+    return sizer;
+  };
+  const rising = [1, 2, 3, 4, 5, 6, 7];
+
+  test('is run from its end when no more than eight jobs a worker are left', () => {
+    expect(told(rising).runsFromEnd(16)).toBe(true);
+    expect(told(rising).runsFromEnd(17)).toBe(false);
+    expect(told(rising).runsFromEnd(Number.POSITIVE_INFINITY)).toBe(false);
+    expect(told(rising, new BatchSizer('auto', 8, 1)).runsFromEnd(64)).toBe(true);
+  });
+
+  test('is known by six reports in a row of more than the mean of all before', () => {
+    expect(told(rising.slice(0, 6)).runsFromEnd(1)).toBe(false);
+    // The mean of the first seven is 4.
+    expect(told([...rising, 4]).runsFromEnd(1)).toBe(false);
+    expect(told([...rising, 4.1]).runsFromEnd(1)).toBe(true);
+    expect(told([5, 5, 5, 5, 5, 5, 5, 5]).runsFromEnd(1)).toBe(false);
+    const batches = new BatchSizer('auto', 2, 1);
+    batches.observe(1, 3, 3);
+    for (const mean of [4, 5, 6, 7, 8, 9]) batches.observe(100, 100 * mean, 1000);
+    expect(batches.runsFromEnd(1)).toBe(true);
+  });
+
+  test('is run in order where a worker runs several at once, there is but one, or a batch has a fixed size', () => {
+    for (const sizer of [
+      new BatchSizer('auto', 2, 2),
+      new BatchSizer('auto', 1, 1),
+      new BatchSizer(1, 2, 1),
+    ]) {
+      expect(told(rising, sizer).runsFromEnd(1)).toBe(false);
+    }
+  });
+});
+
 describe('what the workers can hold', () => {
   test('is two batches each, or what they run at once', () => {
     const sizer = new BatchSizer('auto', 3, 1);

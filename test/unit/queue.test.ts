@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { Parcel } from '../../src/manager/batch.js';
 import type { Admit } from '../../src/manager/queue.js';
 import { Queue } from '../../src/manager/queue.js';
@@ -122,6 +122,71 @@ describe('jobs that were given back', () => {
     expect(indicesOf(queue.take(9, 0))).toEqual([7]);
     expect(queue.take(9, 0)).toBeUndefined();
     expect(queue.drained).toBe(true);
+  });
+});
+
+describe('the end of the list', () => {
+  const takeAll = (queue: Queue) => {
+    const taken: unknown[] = [];
+    for (let parcel = queue.takeLast(0); parcel !== undefined; parcel = queue.takeLast(0)) {
+      taken.push([parcel.jobs, indicesOf(parcel)]);
+    }
+    return taken;
+  };
+
+  test('is taken job by job, the last one first', () => {
+    const { queue, source } = queueOf(letters);
+    queue.take(7, 0);
+    expect(queue.takeLast(0)).toEqual({ first: 9, jobs: ['j'] });
+    expect([queue.remaining, queue.known(0), queue.drained, source.taken]).toEqual([2, 2, false, 10]);
+    // Whatever is taken from the front then, it is still there.
+    expect(queue.take(1, 0)).toEqual({ first: 7, jobs: ['h'] });
+    expect(takeAll(queue)).toEqual([[['i'], [8]]]);
+    expect([queue.remaining, queue.drained]).toEqual([0, true]);
+  });
+
+  test('has in it what was given back, by its place, and comes after retries that are due', () => {
+    const { queue } = queueOf(letters);
+    queue.take(8, 0);
+    queue.giveBack({ first: 2, jobs: ['c', 'f'], indices: [2, 5] });
+    queue.addRetry({ index: 0, job: 'a' }, 0);
+    queue.addRetry({ index: 1, job: 'b' }, 50);
+    expect(takeAll(queue)).toEqual([
+      [['a'], [0]],
+      [['j'], [9]],
+      [['i'], [8]],
+      [['f'], [5]],
+      [['c'], [2]],
+    ]);
+    expect([queue.remaining, queue.drained]).toEqual([1, false]);
+  });
+
+  test('has only jobs that are admitted', () => {
+    const { queue } = queueOf(letters, (index) => index % 2 === 0);
+    queue.take(2, 0);
+    expect(takeAll(queue)).toEqual([
+      [['i'], [8]],
+      [['g'], [6]],
+      [['e'], [4]],
+    ]);
+    expect(queue.drained).toBe(true);
+  });
+
+  test('is there of a set, and of a lazy list whose end was read ahead', async () => {
+    const lazy = async function* () {
+      yield* letters;
+    };
+    for (const list of [new Set(letters), lazy()]) {
+      const { queue, source } = queueOf(list);
+      source.readAhead(20);
+      await vi.waitUntil(() => source.total !== undefined);
+      queue.take(8, 0);
+      expect(takeAll(queue)).toEqual([
+        [['j'], [9]],
+        [['i'], [8]],
+      ]);
+      expect(queue.drained).toBe(true);
+    }
   });
 });
 

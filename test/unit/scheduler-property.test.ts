@@ -14,6 +14,8 @@ interface Case {
   /** A share of the list that an earlier run has done: every so many jobs, 0 for none. */
   readonly recorded: number;
   readonly lazy: boolean;
+  /** Whether jobs take longer the later they are in the list. */
+  readonly rises: boolean;
   readonly stubborn: boolean;
   /** Choices among what can happen, one a move. */
   readonly choices: readonly number[];
@@ -34,7 +36,7 @@ class Drive {
   private readonly world: World;
 
   constructor(private readonly given: Case) {
-    const { plans, options, recorded, lazy } = given;
+    const { plans, options, recorded, lazy, rises } = given;
     this.truths = plans.map(() => ({ begun: [], longest: 0, running: 0, most: 0 }));
     const jobs = plans.map((_, index) => index);
     const admit = recorded === 0 ? undefined : (index: number) => index % recorded !== 0;
@@ -44,6 +46,7 @@ class Drive {
       truths: this.truths,
       concurrency: options.concurrency ?? 1,
       timeout: options.timeout,
+      rises,
       now: () => this.manager.clock.now(),
     };
   }
@@ -143,12 +146,12 @@ const timedPlan = fc.oneof(
 
 const cases: fc.Arbitrary<Case> = fc.constantFrom(undefined, 1000).chain((timeout) =>
   fc.record({
-    plans: fc.array(timeout === undefined ? plan : timedPlan, { maxLength: 40, size: 'max' }),
+    plans: fc.array(timeout === undefined ? plan : timedPlan, { maxLength: 80, size: 'max' }),
     options: fc.record({
       timeout: fc.constant(timeout),
       workers: fc.integer({ min: 1, max: 4 }),
-      concurrency: fc.constantFrom(1, 1, 2, 3),
-      batchSize: fc.constantFrom<'auto' | number>('auto', 1, 2, 3, 8),
+      concurrency: fc.constantFrom(1, 1, 1, 2, 3),
+      batchSize: fc.constantFrom<'auto' | number>('auto', 'auto', 'auto', 1, 2, 3, 8),
       crashRetries: fc.integer({ min: 0, max: 2 }),
       retries: fc.record({
         limit: fc.integer({ min: 0, max: 2 }),
@@ -164,6 +167,7 @@ const cases: fc.Arbitrary<Case> = fc.constantFrom(undefined, 1000).chain((timeou
     }),
     recorded: fc.constantFrom(0, 0, 2, 3),
     lazy: fc.boolean(),
+    rises: fc.boolean(),
     stubborn: fc.boolean(),
     choices: fc.array(fc.noBias(fc.nat()), { maxLength: 250, size: 'max' }),
     ends: fc.oneof(

@@ -5,6 +5,36 @@ import { FakeManager } from '../helpers/manager.js';
 
 const list = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
+/**
+ * Runs a list to its end, each worker its oldest batch in turn.
+ * @returns the jobs of each batch as they were handed out, and those that had to wait behind another batch
+ */
+function runOut(
+  { children, clock }: FakeManager,
+  ms: (index: number) => number,
+): { handedOut: number[][]; waited: Set<number> } {
+  for (const child of children) child.getReady();
+  const done = new Set<unknown>();
+  const waited = new Set<number>();
+  for (let ran = true; ran; ) {
+    ran = false;
+    for (const child of children) {
+      const batch = child.batches.find((one) => !done.has(one));
+      if (batch === undefined) continue;
+      ran = true;
+      done.add(batch);
+      child.complete(batch, { nanoseconds: indicesOf(batch).map((index) => ms(index) * 1e6) });
+      clock.flush();
+      for (const { batches } of children) {
+        const [, ...others] = batches.filter((one) => !done.has(one));
+        for (const index of others.flatMap(indicesOf)) waited.add(index);
+      }
+    }
+  }
+  const all = children.flatMap(({ batches }) => batches).sort((a, b) => a.batch - b.batch);
+  return { handedOut: all.map(indicesOf), waited };
+}
+
 describe('handing out', () => {
   it('forks no more workers than there are jobs, and gives a job to nobody who is not ready', () => {
     const { children, clock } = new FakeManager(list(2), { workers: 8 });
@@ -71,6 +101,28 @@ describe('handing out', () => {
     one.complete(undefined, { nanoseconds: [...new Array(7).fill(1e6), 5000e6] });
     manager.clock.flush();
     expect(one.batches.map(({ count }) => count)).toEqual([1, 8, 1]);
+  });
+
+  it('runs the end of a list whose jobs take longer and longer from its last job on, one a worker', () => {
+    const manager = new FakeManager(list(200), { workers: 2 });
+    const { handedOut, waited } = runOut(manager, (index) => index + 1);
+    const tail = handedOut.flat().slice(handedOut.flat().indexOf(199));
+    expect(tail.length).toBeGreaterThan(8);
+    expect(tail.length).toBeLessThanOrEqual(16);
+    expect(tail).toEqual(list(200).slice(-tail.length).reverse());
+    expect(handedOut.slice(-tail.length)).toEqual(tail.map((index) => [index]));
+    expect(waited.size).toBeGreaterThan(0);
+    expect(tail.filter((index) => waited.has(index))).toEqual([]);
+    expect(manager.completed.sort((a, b) => a - b)).toEqual(list(200));
+  });
+
+  it('runs any other list in its order, and one of which results are wanted in order', () => {
+    const same = new FakeManager(list(200), { workers: 2 });
+    expect(runOut(same, () => 5).handedOut.flat()).toEqual(list(200));
+    const falling = new FakeManager(list(200), { workers: 2 });
+    expect(runOut(falling, (index) => 200 - index).handedOut.flat()).toEqual(list(200));
+    const ordered = new FakeManager(list(200), { workers: 2, ordered: true });
+    expect(runOut(ordered, (index) => index + 1).handedOut.flat()).toEqual(list(200));
   });
 
   it('gives what a worker has given back to another one', () => {
