@@ -89,11 +89,10 @@ export class HandOut {
     if (worker.batches.length >= 2 && held >= concurrency) return;
     const quota = (maxJobsPerWorker ?? Number.POSITIVE_INFINITY) - worker.given;
     const { remaining } = queue;
-    const fromEnd = window === undefined && sizer.runsFromEnd(remaining);
-    // From the end none waits behind another, which may be the longest of all.
-    const size = fromEnd ? 1 - held : sizer.size({ last: worker.lastSize, remaining, held });
+    const size = sizer.size({ last: worker.lastSize, remaining, held });
     const count = Math.min(size, quota);
     if (count <= 0) return;
+    const fromEnd = window === undefined && sizer.runsFromEnd(remaining);
     const parcel = fromEnd ? queue.takeLast(now) : queue.take(count, now, window?.limit);
     if (parcel === undefined || endings.closed) return;
     this.give(worker, parcel, false);

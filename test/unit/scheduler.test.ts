@@ -103,7 +103,7 @@ describe('handing out', () => {
     expect(one.batches.map(({ count }) => count)).toEqual([1, 8, 1]);
   });
 
-  it('runs the end of a list whose jobs take longer and longer from its last job on, one a worker', () => {
+  it('runs the end of a list whose jobs take longer and longer from its last job on, one by one', () => {
     const manager = new FakeManager(list(200), { workers: 2 });
     const { handedOut, waited } = runOut(manager, (index) => index + 1);
     const tail = handedOut.flat().slice(handedOut.flat().indexOf(199));
@@ -111,8 +111,9 @@ describe('handing out', () => {
     expect(tail.length).toBeLessThanOrEqual(16);
     expect(tail).toEqual(list(200).slice(-tail.length).reverse());
     expect(handedOut.slice(-tail.length)).toEqual(tail.map((index) => [index]));
-    expect(waited.size).toBeGreaterThan(0);
-    expect(tail.filter((index) => waited.has(index))).toEqual([]);
+    // As elsewhere, one may wait behind another while more is left than two long jobs for each worker.
+    expect(tail.filter((index) => waited.has(index)).length).toBeGreaterThan(0);
+    expect(tail.slice(-4).filter((index) => waited.has(index))).toEqual([]);
     expect(manager.completed.sort((a, b) => a - b)).toEqual(list(200));
   });
 
