@@ -93,7 +93,7 @@ export class Lane {
       let failed: FailedAttempt | undefined;
       try {
         // So that V8 does not make the job a part of this loop when it compiles it: a loop of the job's own lacked registers
-        // then, and took twice as long on some processors.
+        // then, and took twice as long with Node 20 on some processors.
         value = Reflect.apply(host.process, undefined, [batch.jobAt(position), context]);
         if (isThenable(value)) return { position, context, value };
       } catch (error) {
