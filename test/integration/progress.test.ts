@@ -120,8 +120,9 @@ describe('on a terminal', () => {
       ['none', 'the process exited'],
       ['signals', 'stopping'],
     ] as const) {
-      shown().run(`clear; ${process.execPath} main.cjs ${how}`);
-      await shown().until((all) => all.includes('looking at one'));
+      // By its name: the run before is on the screen until it is cleared.
+      shown().run(`clear; echo begins ${how}; ${process.execPath} main.cjs ${how}`);
+      await shown().until((all) => all.includes(`begins ${how}`) && all.includes('looking at one'));
       shown().press('C-c');
       await shown().until((all) => all.some((line) => line.includes(words)));
       if (how === 'signals') shown().press('C-c');
