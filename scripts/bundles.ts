@@ -15,6 +15,7 @@ const HELD = {
   /** What every process needs: the public names, and how values, errors and messages travel. */
   index: [
     ...[
+      'apply',
       'attempt',
       'call-site',
       'clock',

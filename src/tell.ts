@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { apply } from './apply.js';
 
 /**
  * Events of a run, told so that no listener can disturb it: what one throws is rethrown as an uncaught exception, as if
@@ -12,7 +13,7 @@ const { emit } = EventEmitter.prototype;
 export function tell(emitter: EventEmitter, name: string, ...args: readonly unknown[]): void {
   for (const listener of emitter.rawListeners(name)) {
     try {
-      Reflect.apply(listener, emitter, args);
+      apply(listener, emitter, args);
     } catch (error) {
       throwLater(error);
     }

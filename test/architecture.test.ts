@@ -16,7 +16,7 @@ const TIME_AND_PROCESS = [
 ];
 const VALUES = [
   ...['attempt', 'errors', 'error-wire', 'codec', 'frames', 'held-column', 'serializer', 'plain-copy'],
-  ...['plain-column', 'refusal', 'table'],
+  ...['apply', 'plain-column', 'refusal', 'table'],
 ];
 const RUNNER = [
   'runner',
@@ -36,7 +36,7 @@ const ROOMS: readonly Room[] = [
   {
     name: 'pure',
     files: ['batch', 'queue', 'retry', 'source', 'tally', 'window'].map((name) => `manager/${name}`),
-    may: ['describe', 'errors'],
+    may: ['apply', 'describe', 'errors'],
     types: ['protocol'],
     without: TIME_AND_PROCESS,
   },
@@ -61,7 +61,7 @@ const ROOMS: readonly Room[] = [
     // Runs over a channel it was given, in any process.
     name: 'runner',
     files: RUNNER.map((name) => `child/${name}`),
-    may: ['protocol', 'errors', 'error-wire', 'codec', 'held-column', 'clock'],
+    may: ['apply', 'protocol', 'errors', 'error-wire', 'codec', 'held-column', 'clock'],
     types: ['spec'],
     without: TIME_AND_PROCESS,
   },
@@ -76,6 +76,7 @@ const ROOMS: readonly Room[] = [
     files: ['child/'],
     may: [
       'node:*',
+      'apply',
       'protocol',
       'errors',
       'error-wire',

@@ -1,3 +1,4 @@
+import { apply } from '../apply.js';
 import { errorToWire } from '../error-wire.js';
 import { timeoutError } from '../errors.js';
 import type { FailedAttempt } from '../protocol.js';
@@ -94,7 +95,7 @@ export class Lane {
       try {
         // So that V8 does not make the job a part of this loop when it compiles it: a loop of the job's own lacked registers
         // then, and took twice as long with Node 20 on some processors.
-        value = Reflect.apply(host.process, undefined, [batch.jobAt(position), context]);
+        value = apply(host.process, undefined, [batch.jobAt(position), context]);
         if (isThenable(value)) return { position, context, value };
       } catch (error) {
         failed = failure(position, error);

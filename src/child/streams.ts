@@ -1,3 +1,5 @@
+import { apply } from '../apply.js';
+
 /** Standard streams, of which Node makes each when it is first looked at. */
 const NAMES = ['stdout', 'stderr'] as const;
 
@@ -15,7 +17,7 @@ export function watchStreams(): () => Promise<unknown> {
     if (get === undefined || others.configurable !== true) continue;
     const look = (): unknown => {
       unseen.delete(name);
-      return Reflect.apply(get, process, []);
+      return apply(get, process, []);
     };
     Object.defineProperty(process, name, { ...others, get: look });
     unseen.set(name, look);

@@ -1,4 +1,5 @@
 import childProcess from 'node:child_process';
+import { apply } from '../apply.js';
 
 /** From the class of CommonJS modules, which is what `node:module` is: to load that takes a child most of a millisecond. */
 const { syncBuiltinESMExports } = module.constructor as unknown as typeof import('node:module');
@@ -19,7 +20,7 @@ export function onFirstSubprocess(tell: () => void): void {
           told = true;
           tell();
         }
-        return Reflect.apply(target as never, self, args);
+        return apply(target as never, self, args);
       },
     });
   const { prototype } = childProcess.ChildProcess as unknown as { prototype: { spawn: object } };

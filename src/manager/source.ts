@@ -1,3 +1,4 @@
+import { apply } from '../apply.js';
 import { describe } from '../describe.js';
 import { SpecError } from '../errors.js';
 
@@ -133,8 +134,10 @@ class IterableSource implements Source {
     this.pull(peek);
   }
 
+  /** Of a Set or a Map that has grown meanwhile, what was seen of it: its end is known when it is there. */
   get total(): number | undefined {
-    return this.state === 'open' ? this.size : this.taken + this.buffer.length;
+    const seen = this.taken + this.buffer.length;
+    return this.state === 'open' ? this.size && Math.max(this.size, seen) : seen;
   }
 
   get exhausted(): boolean {
@@ -260,7 +263,7 @@ class AsyncSource implements Source {
     try {
       // A stream that waits for data would not return before some came.
       const { destroy } = this.list as { destroy?: unknown };
-      if (typeof destroy === 'function') Reflect.apply(destroy, this.list, []);
+      if (typeof destroy === 'function') apply(destroy, this.list, []);
       await this.iterator.return?.();
     } catch (error) {
       this.events.failed(error);

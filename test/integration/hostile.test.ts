@@ -21,6 +21,7 @@ describe('code in a worker that takes things away from under it', () => {
         globals() {
           for (const name of ['Promise', 'Map', 'Set', 'JSON', 'Date', 'Math', 'Array', 'Float64Array', 'AbortController']) delete globalThis[name];
         },
+        call() { delete Reflect.apply; },
         title() { process.title = 'mine'; },
         folder() { process.chdir('/'); },
         streams() { process.stdin.destroy(); process.stdout.destroy(); closeSync(0); closeSync(1); },
@@ -46,6 +47,7 @@ describe('code in a worker that takes things away from under it', () => {
             'listenersAgain',
             'clock',
             'globals',
+            'call',
             'title',
             'folder',
             'streams',
@@ -66,6 +68,7 @@ describe('code in the manager that takes things away from under it', () => {
       f.on('exit', ({ id, reason }) => say({ id, reason }));
       const { Object: theirs, process: ours } = globalThis;
       Object.assign(globalThis, { Object: undefined, process: { env: {} } });
+      delete Reflect.apply;
       f.start().then(({ results }) => {
         theirs.assign(globalThis, { Object: theirs, process: ours });
         say(results);

@@ -232,6 +232,25 @@ describe('handing out', () => {
     expect([...slow.batches, ...fast.batches].flatMap(indicesOf).length).toBe(5000);
   });
 
+  it('runs what is added to a set or a map meanwhile, as iteration has it', () => {
+    for (const grown of [
+      new Set<unknown>(list(20)),
+      new Map<unknown, unknown>(list(20).map((n) => [n, n])),
+    ]) {
+      const manager = new FakeManager(grown, { workers: 2 });
+      const { handedOut } = runOut(manager, (index) => {
+        if (index === 5) for (const n of list(30)) grown instanceof Set ? grown.add(n) : grown.set(n, n);
+        return 5;
+      });
+      expect(handedOut.flat()).toEqual(list(30));
+      expect([manager.completed.length, manager.source.total, manager.scheduler.done]).toEqual([
+        30,
+        30,
+        true,
+      ]);
+    }
+  });
+
   it('reads a lazy list ahead as it comes, and ends with it', async () => {
     const waiting: ((result: IteratorResult<number>) => void)[] = [];
     const lazy = {
