@@ -177,7 +177,8 @@ export class BatchSizer {
     this.jobMs += weight * (sample - this.jobMs);
     this.knownJobs = isSlower ? count : Math.min(this.knownJobs + count, count / FASTER);
     if (longestMs > this.longestMs) this.longestMs = longestMs;
-    this.risen = this.jobs > 0 && totalMs / count > this.totalMs / this.jobs ? this.risen + 1 : 0;
+    // Of the first there is no mean, which nothing is above.
+    this.risen = totalMs / count > this.totalMs / this.jobs ? this.risen + 1 : 0;
     this.jobs += count;
     this.totalMs += totalMs;
   }
@@ -210,8 +211,9 @@ export class BatchSizer {
    * not rise the order of the last few jobs gains and costs nothing.
    */
   runsFromEnd(remaining: number): boolean {
-    if (this.fixed !== 'auto' || this.workers === 1 || this.concurrency > 1) return false;
-    return this.risen >= RISES && remaining <= TAIL * this.workers;
+    const { fixed, workers, concurrency, risen } = this;
+    if (fixed !== 'auto' || workers === 1 || concurrency > 1) return false;
+    return risen >= RISES && remaining <= TAIL * workers;
   }
 
   /** How many jobs the workers can hold now: what a lazy list may be read ahead. */

@@ -96,10 +96,11 @@ export class Queue {
   takeLast(now: number): Parcel | undefined {
     if (this.delayed.dueBy(now) > 0) return this.takeDue(1, now);
     this.giveBack(this.takeListed(this.listed));
-    const parcel = this.backlog.pop();
+    const { backlog } = this;
+    const parcel = backlog.pop();
     if (parcel === undefined) return undefined;
     const last = parcel.jobs.length - 1;
-    if (last > 0) this.backlog.push(sliceParcel(parcel, 0, last));
+    if (last > 0) backlog.push(sliceParcel(parcel, 0, last));
     this.returned -= 1;
     return sliceParcel(parcel, last, last + 1);
   }
@@ -131,7 +132,7 @@ export class Queue {
 
   /** Jobs that a worker did not begin, or that died with a neighbour; none where there are none. */
   giveBack(parcel: Parcel | undefined): void {
-    if (parcel === undefined || parcel.jobs.length === 0) return;
+    if (!parcel?.jobs.length) return;
     this.returned += parcel.jobs.length;
     let at = this.backlog.length;
     while (at > 0 && (this.backlog[at - 1]?.first ?? 0) > parcel.first) at -= 1;
