@@ -46,6 +46,18 @@ const CLASS_IS_THE_MODULE = `
 }
 `;
 
+/** Of the globals a built file takes those that it names. */
+const takeNamed: NonNullable<Options['plugins']>[number] = {
+  name: 'take-named',
+  renderChunk: (code) => ({
+    code: code.replace(/^"use strict";const ?\{([^}]*)\}=/, (taking, all: string) => {
+      const rest = code.slice(taking.length);
+      const named = all.split(',').filter((name) => new RegExp(`\\b${name.trim()}\\b`).test(rest));
+      return `"use strict";const {${named}}=`;
+    }),
+  }),
+};
+
 /** One built file. */
 const entry = (name: string, source: string, more: Options = {}): Options => ({
   entry: { [name]: source },
@@ -72,6 +84,7 @@ const entry = (name: string, source: string, more: Options = {}): Options => ({
     format: { max_line_len: 1000, ascii_only: true },
   },
   sourcemap: false,
+  plugins: [takeNamed],
   ...more,
 });
 

@@ -35,7 +35,7 @@ export interface EngineWork {
 
 /** What an engine tells its run. */
 export interface EngineEvents {
-  wants(event: 'progress' | 'ready' | 'exit' | 'warning'): boolean;
+  wants(event: 'progress' | 'warning'): boolean;
   /**
    * Jobs that have settled, each once.
    * @param handedAt epoch milliseconds when all of them were handed to their worker, where that is known

@@ -47,7 +47,7 @@ class LocalRun implements EngineRun {
       { size, spawn, limits: { ...options, beginsAtOnce }, clock },
       {
         ready: ({ id = 0, pid = 0 }) => {
-          if (events.wants('ready')) events.ready({ id, pid });
+          events.ready({ id, pid });
           this.scheduler.step();
         },
         results: (...args) => this.scheduler.results(...args),
@@ -108,7 +108,7 @@ class LocalRun implements EngineRun {
     const { events } = this;
     const { id, pid = 0, fatal, held, peakRss } = worker;
     const { code = null, signal = null } = worker.exit ?? {};
-    if (events.wants('exit')) events.exit({ id, pid, code, signal, reason, peakRss });
+    events.exit({ id, pid, code, signal, reason, peakRss });
     if (reason !== 'finished' && reason !== 'stopped' && reason !== 'recycled') return;
     if (!worker.wasReady || this.aborted || this.setup.spec.workerFinish === undefined) return;
     // `workerFinish` failed: what it was to write may be missing, so the run has failed.

@@ -381,7 +381,9 @@ function signal(value: unknown, name: string): AbortSignal {
 
 function progress(value: unknown, name: string): NodeJS.WritableStream | undefined {
   if (typeof value === 'boolean') return value ? process.stderr : undefined;
-  if (isRecord(value) && isFunction(value.write)) return value as unknown as NodeJS.WritableStream;
+  if (isRecord(value) && isFunction(value.write) && isFunction(value.on)) {
+    return value as unknown as NodeJS.WritableStream;
+  }
   throw expected(name, '`true`, `false` or a writable stream', value);
 }
 

@@ -190,10 +190,12 @@ export class Run {
     const { engine } = this.setup;
     const { manager } = this.setup.spec;
     engine.prepare?.(this.setup);
+    let list: unknown;
+    let opened: OpenEngine | undefined;
     try {
       const listed = (async () => manager(input))();
       // Whoever stops the run does not wait for a list that may never come.
-      const list = await Promise.race([listed, this.end]);
+      list = await Promise.race([listed, this.end]);
       if (this.isOver) {
         void listed.then(closeList, () => {});
         return;
@@ -202,7 +204,7 @@ export class Run {
       const journal = await this.setup.openJournal?.();
       if (journal !== undefined) this.ledger.recordIn(journal, list);
       const opening = engine.open({ ...this.setup, clock: this.clock });
-      const opened = await Promise.race([opening, this.end]);
+      opened = (await Promise.race([opening, this.end])) ?? undefined;
       if (opened === undefined || this.isOver) {
         closeList(list);
         void opening.then((late) => late.close()).catch(() => {});
@@ -210,6 +212,8 @@ export class Run {
       }
       this.work(list, opened);
     } catch (error) {
+      closeList(list);
+      void opened?.close();
       this.fail(error);
     }
   }
@@ -225,7 +229,9 @@ export class Run {
       Math.min(Math.max(1, this.setup.options.workers), PEEK),
     );
     this.source = source;
-    if (this.failure !== undefined) {
+    // To look at the list runs code of the user's, which may have ended the run.
+    if (this.isOver) {
+      source.close();
       void opened.close();
       return;
     }
@@ -237,7 +243,7 @@ export class Run {
     this.running = opened.run(
       { source, admit: ledger.isRecorded ? admit : undefined },
       {
-        wants: (event) => event === 'ready' || event === 'exit' || events.wants(event),
+        wants: (event) => events.wants(event),
         ready: (about) => {
           stats.ready(about.id, clock.now());
           publishWorker(() => ({ module, event: 'ready', ...about }));
@@ -310,7 +316,7 @@ export class Run {
   }
 }
 
-/** A list that came after the run was stopped: whoever made it is told that nobody wants it. */
+/** A list of a run that was stopped or failed before it was read: whoever made it is told that nobody wants it. */
 function closeList(list: unknown): void {
   const iterable = list as Partial<AsyncIterable<unknown> & { destroy(): void }> | null;
   if (typeof iterable?.destroy === 'function') iterable.destroy();

@@ -149,7 +149,9 @@ export class BullMqBackend implements Backend {
   async close(): Promise<void> {
     const { link, lease, hints, queue } = this;
     const { clock } = this.setup;
-    if (link?.client.status === 'ready') await within(CLOSE_MS, clock, lease?.release());
+    // Always: nothing is to be renewed any more. A server that is away does not hear of it.
+    const released = within(CLOSE_MS, clock, lease?.release());
+    if (link?.client.status === 'ready') await released;
     await within(CLOSE_MS, clock, hints?.close());
     link?.close();
     await within(CLOSE_MS, clock, queue?.close());

@@ -53,10 +53,11 @@ export function blame(worker: DeadWorker, concurrency: number): Blame {
 function blameForUncaught(worker: DeadWorker, running: readonly number[], all: readonly Held[]): Blame {
   // The only job it ever had.
   if (all.length === 1 && worker.given === 1) return { culprits: all, suspects: [], innocent: [] };
-  const named = all.filter(({ batch, position }) => running.includes(batch.indexAt(position)));
+  const ran = new Set(running);
+  const named = all.filter(({ batch, position }) => ran.has(batch.indexAt(position)));
   // One at least: a process that always dies before its first job begins must not be forked for ever.
   const suspects = named.length > 0 ? named : all.slice(0, 1);
-  return { culprits: [], suspects, innocent: all.filter((held) => !suspects.includes(held)) };
+  return { culprits: [], suspects, innocent: without(all, suspects) };
 }
 
 function blameForTimeout(
@@ -78,13 +79,18 @@ function blameForTimeout(
   // began before it the latest, so that only one that ran by itself is known to be the one.
   const started =
     concurrency === 1 ? begun : begun.filter(({ batch, position }) => batch.running.has(position));
-  const others = [...begun.filter((held) => !started.includes(held)), ...innocent];
+  const others = [...without(begun, started), ...innocent];
   if (started.length > 1) return { culprits: [], suspects: started, innocent: others };
   return {
     culprits: overdue,
     suspects: [],
-    innocent: [...started.filter((held) => !overdue.includes(held)), ...others],
+    innocent: [...without(started, overdue), ...others],
   };
+}
+
+function without(all: readonly Held[], some: readonly Held[]): Held[] {
+  const gone = new Set(some);
+  return all.filter((held) => !gone.has(held));
 }
 
 /**

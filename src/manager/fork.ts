@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { fork } from 'node:child_process';
 import { statSync } from 'node:fs';
 import type { Readable } from 'node:stream';
+import { systemClock } from '../clock.js';
 import { OptionError } from '../errors.js';
 import type { ChildMessage, InitMessage, ManagerMessage, SubprocessMessage } from '../protocol.js';
 import { isBranded } from '../protocol.js';
@@ -200,14 +201,14 @@ class ForkedChild implements Child {
       // The rest of what it said may still be on its way, but it takes nothing any more.
       this.events.disconnected();
       // What it started itself may hold its pipes for ever; what it said is here by now.
-      const timer = setTimeout(() => {
+      const timer = systemClock.after(PIPES_GRACE_MS, () => {
         child.stdout?.destroy();
         child.stderr?.destroy();
         if (child.connected) child.disconnect();
         this.end({ code, signal });
-      }, PIPES_GRACE_MS);
+      });
       child.once('close', () => {
-        clearTimeout(timer);
+        systemClock.clear(timer);
         this.end({ code, signal });
       });
     });

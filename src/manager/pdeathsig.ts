@@ -24,7 +24,8 @@ let found: Promise<ParentDeathPrefix> | undefined;
 
 /** Asks once a process; later calls share the answer. */
 export function probeParentDeathSignal(): Promise<ParentDeathPrefix> {
-  found ??= findParentDeathSignal(process.env['PATH'] ?? '');
+  // Where it can't be looked at (no descriptor is left, say) the workers watch for themselves.
+  found ??= findParentDeathSignal(process.env['PATH'] ?? '').catch(() => undefined);
   return found;
 }
 

@@ -142,8 +142,8 @@ export class Pool {
   }
 
   private failedToStart(worker: Worker): void {
-    const error = startError(worker, this.options.limits);
     if (this.closed) return;
+    const error = startError(worker, this.options.limits);
     if (error instanceof SpecError) {
       this.events.misspecified(error);
       return;

@@ -94,7 +94,8 @@ export class LiveDisplay {
     const bad = now.failed > 0 || outcome.how === 'failed';
     const [mark, style] = bad ? (['✖', 'red'] as const) : MARKS[outcome.how === 'done' ? 'good' : 'early'];
     this.through(`${SHOW_CURSOR}${paint(hasColors(stream), style, mark)} ${words}\n`);
-    stream.removeListener('error', this.lost);
+    // Later than the last line can fail.
+    clock.soon(() => stream.removeListener('error', this.lost));
     this.offExit();
   }
 

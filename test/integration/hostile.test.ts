@@ -61,6 +61,27 @@ describe('code in a worker that takes things away from under it', () => {
 });
 
 describe('code in the manager that takes things away from under it', () => {
+  it('leaves a run its times where timers are fake: it ends though what a job started holds its pipes', async () => {
+    const ran = await script(`${HEAD}
+      const { spawn } = require('node:child_process');
+      const f = new ThreadFactory({
+        manager: () => [1],
+        worker: () => {
+          const sleeper = spawn('sleep', ['1000'], { detached: true, stdio: 'inherit' });
+          sleeper.unref();
+          return sleeper.pid;
+        },
+      }, { workers: 1, output: 'ignore' });
+      if (!ThreadFactory.isWorker) {
+        require('node:test').mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'setImmediate'] });
+        f.start().then(({ results: [pid] }) => {
+          process.kill(pid, 'SIGKILL');
+          say(['over while it lived']);
+        });
+      }`);
+    expect(ran.said).toEqual([['over while it lived']]);
+  });
+
   it('leaves a run without processes as it is, and the classes of its errors', async () => {
     const ran = await script(`${HEAD}
       const factory = (options) => new ThreadFactory({ manager: () => [1, 2], worker: (n) => n + 1 }, { workers: 0, ...options });

@@ -407,6 +407,68 @@ describe('stop and pause', () => {
     [{ finish: true }, { finished: true }, { stopped: 'stop', some: true }],
   );
 
+  for (const [kind, list] of [
+    ['a generator', 'function* () { void f.stop(); yield* [1, 2, 3]; }'],
+    ['an async generator', 'async function* () { void f.stop(); yield* [1, 2, 3]; }'],
+    ['a generator that goes on meanwhile', 'function* () { yield 1; void f.stop(); yield 2; }'],
+  ] as const) {
+    fact(
+      manager,
+      `${kind} that stops its own run while it is first looked at has stopped it`,
+      `const f = new ThreadFactory({ manager: ${list}, worker: (n) => n }, { workers: 2 });
+      const other = new ThreadFactory({ manager: () => [1], worker: (n) => n }, { workers: 1 });
+      let told = 0;
+      for (const name of ['ready', 'completed', 'exit']) f.on(name, () => { told += 1; });
+      return async () => {
+        const { stopped, total, completed } = await f.start();
+        await other.start();
+        say({ stopped, completed, told });
+      };`,
+      [{ stopped: 'stop', completed: 0, told: 0 }],
+    );
+  }
+
+  fact(
+    manager,
+    'a list that aborts its own run while it is first looked at has aborted it',
+    `const controller = new AbortController();
+    const f = new ThreadFactory(
+      { manager: function* () { controller.abort(new Error('enough')); yield 1; }, worker: (n) => n },
+      { workers: 1, signal: controller.signal },
+    );
+    const other = new ThreadFactory({ manager: () => [1], worker: (n) => n }, { workers: 1 });
+    f.on('ready', () => say('ready'));
+    return async () => {
+      await f.start().catch(({ message }) => say(message));
+      await other.start();
+    };`,
+    ['enough'],
+  );
+
+  for (const [why, options, code] of [
+    ['its journal can not be opened', "{ journal: '/nonexistent/run.jsonl' }", 'ERR_JOURNAL'],
+    ['its folder is not there', "{ cwd: '/nonexistent' }", 'ERR_OPTION'],
+  ] as const) {
+    fact(
+      manager,
+      `closes the list of a run that never begins because ${why}`,
+      `const { Readable } = require('node:stream');
+      const list = new Readable({ objectMode: true, read() {} });
+      const bad = new ThreadFactory({ manager: () => list, worker: (n) => n }, { workers: 1, ...${options} });
+      return () => bad.start().catch(({ code }) => say({ code, closed: list.destroyed }));`,
+      [{ code, closed: true }],
+    );
+  }
+
+  fact(
+    manager,
+    'closes its engine where the list is none',
+    `const engine = { name: 'mine', open: async () => ({ run() {}, close: async () => say('closed') }) };
+    const f = new ThreadFactory({ manager: () => {}, worker: (n) => n }, { engine });
+    return () => f.start().catch(({ code }) => say(code));`,
+    ['closed', 'ERR_SPEC'],
+  );
+
   // That no list was asked for is that nothing but these two lines was said.
   fact(
     manager,
@@ -443,15 +505,20 @@ describe('stop and pause', () => {
   fact(
     manager,
     'hands out nothing while it is paused',
-    `const f = new ThreadFactory({ manager: () => [1, 2, 3], worker: (n) => n }, { workers: 1 });
-    let paused = true;
-    f.on('completed', () => say({ paused }));
-    return () => {
+    `let pulled = 0;
+    const f = new ThreadFactory({ manager: function* () { for (; pulled < 1000; ) yield pulled++; }, worker: (n) => n }, { workers: 1, batchSize: 1 });
+    const other = new ThreadFactory({ manager: () => [1], worker: (n) => n }, { workers: 1 });
+    // Another run is forked and over in that time, twice.
+    f.once('completed', async () => {
       f.pause();
-      setTimeout(() => { paused = false; f.unpause(); }, 300);
-      return f.start();
-    };`,
-    [{ paused: false }, { paused: false }, { paused: false }],
+      await other.start();
+      const held = pulled;
+      await other.start();
+      say({ held: held < 1000, moved: pulled - held });
+      f.unpause();
+    });
+    return () => f.start().then(({ completed }) => say(completed));`,
+    [{ held: true, moved: 0 }, 1000],
   );
 });
 

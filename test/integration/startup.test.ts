@@ -99,4 +99,27 @@ describe('workers that can not start', () => {
     }
     expect(said).toEqual([[1, 2], { code: 'ERR_WORKER_START', cause: 'EMFILE' }]);
   });
+
+  it('are forked though no file could be opened when it was asked how to end them with us', async () => {
+    const main = `${HEAD}
+      const { openSync, closeSync } = require('node:fs');
+      const inline = new ThreadFactory({ manager: () => [], worker: (n) => n }, { workers: 0 });
+      const f = new ThreadFactory({ manager: async () => { await new Promise(setImmediate); return [1, 2]; }, worker: (n) => n }, { workers: 1 });
+      (async () => {
+        if (ThreadFactory.isWorker) return;
+        // All of the library is loaded by then.
+        await inline.start();
+        const files = [];
+        try { for (;;) files.push(openSync('/dev/null')); } catch {}
+        const run = f.start();
+        setTimeout(() => files.forEach((file) => closeSync(file)), 150);
+        say((await run).results);
+      })();`;
+    const folder = await project({ 'main.cjs': main });
+    const ran = await runIn(folder, '-c', {
+      program: 'sh',
+      args: [`ulimit -n 128; exec "${process.execPath}" main.cjs`],
+    });
+    expect([ran.said, ran.stderr]).toEqual([[[1, 2]], '']);
+  });
 });

@@ -188,7 +188,7 @@ describe('values an option can not have', () => {
     ['key', ['id', 5]],
     ['fsync', [0, -1, 2 ** 31, 'always']],
     ['signal', [new AbortController(), {}, 5]],
-    ['progress', ['stderr', 1, {}]],
+    ['progress', ['stderr', 1, {}, { write() {} }]],
     ['output', [true, 'Inherit']],
     ['env', ['A=1', null, [], 5]],
     ['execArgv', ['--inspect', [''], ['a\0'], [5], new Array(2)]],

@@ -53,6 +53,15 @@ describe('a live display', () => {
     ]);
   });
 
+  it('still hears that its last line could not be written', () => {
+    const { screen, clock, live } = display();
+    live.end({ how: 'done' });
+    // A stream tells of that later than in the call.
+    expect(screen.listening).toBe(1);
+    clock.flush();
+    expect(screen.listening).toBe(0);
+  });
+
   it('writes nothing where nothing has changed', () => {
     const { screen, clock, be } = display();
     be({ workers: [], phase: 'listing' });
@@ -129,6 +138,7 @@ describe('a live display', () => {
     expect(await screen.lines()).toEqual(['not finished', '✖ finished in 2s: 9 completed, 1 failed']);
     expect(screen.cursorShown).toBe(true);
     expect(screen.write).toBe(write);
+    clock.flush();
     expect([screen.listening, exits.size, clock.pending]).toEqual([0, 0, 0]);
   });
 
