@@ -32,7 +32,7 @@ function help(): string {
 
 async function main(args: readonly string[]): Promise<Ended> {
   const [first, ...rest] = args;
-  const command = first === undefined || !Object.hasOwn(COMMANDS, first) ? undefined : COMMANDS[first];
+  const command = commandNamed(first);
   if (command !== undefined) {
     const own = rest.includes('--') ? rest.slice(0, rest.indexOf('--')) : rest;
     if (!own.includes('--help') && !own.includes('-h')) return await command.run(rest);
@@ -48,9 +48,13 @@ async function main(args: readonly string[]): Promise<Ended> {
     ]),
   );
   if (flags.get('version') === true) print(`${VERSION}\n`);
-  else if (args.length > 0) print(COMMANDS[positionals[1] ?? '']?.help() ?? help());
+  else if (args.length > 0) print((commandNamed(positionals[1]) ?? { help }).help());
   else throw new UsageError(`Which command?\n\n${help()}`);
   return DONE;
+}
+
+function commandNamed(name = ''): Command | undefined {
+  return Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
 }
 
 function unknown(first: string): string {

@@ -207,12 +207,14 @@ class Conductor {
         sink?.(job as never, false);
       },
       failed: ({ index, job, id, attempts, error }) => {
-        if (isWanted('error')) emit('error', error, { index, job, id, attempts });
+        const about = { index, job, id, attempts };
+        if (isWanted('error')) emit('error', error, about);
+        this.#commanded?.failed(error as Error, about);
         sink?.({ index } as never, true);
       },
-      skipped: (index) => {
+      skipped: (index, ...recalled) => {
         sink?.({ index } as never, true);
-        this.#commanded?.skipped(index);
+        this.#commanded?.skipped(index, ...recalled);
       },
       runFailed: (error) => {
         this.#told = true;

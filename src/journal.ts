@@ -1,5 +1,5 @@
 import { parse, resolve } from 'node:path';
-import { JournalError } from './errors.js';
+import { JournalError, SerializationError } from './errors.js';
 import { JournalFile } from './journal/file.js';
 import type { Fields } from './journal/format.js';
 import {
@@ -101,12 +101,17 @@ class FileJournal implements Journal {
     }
   }
 
-  record(records: readonly JournalRecord[]): void {
+  record(records: readonly JournalRecord[]): ReadonlyMap<number, SerializationError> {
     // Not empty only after a batch that no memory could hold.
     this.#batch.clear();
-    const failures: JournalError[] = [];
+    const failures: Error[] = [];
+    const refused = new Map<number, SerializationError>();
     const who = this.#jobs.identify(records, (error) => failures.push(error));
-    const what = records.map((record) => this.#outcome(record, failures));
+    const what = records.map((record) =>
+      this.#outcome(record, (error) =>
+        'error' in record ? failures.push(error) : refused.set(record.index, error),
+      ),
+    );
     records.forEach((record, i) => {
       const [whoText, whatField] = [who[i], what[i]];
       if (whoText === undefined || whatField === undefined) return;
@@ -116,6 +121,7 @@ class FileJournal implements Journal {
     this.#flush();
     this.#jobs.settled(records);
     throwFirst(failures);
+    return refused;
   }
 
   retry(line: JournalRetry): void {
@@ -185,11 +191,11 @@ class FileJournal implements Journal {
     if (bytes.length > 0) this.#file.append(bytes);
   }
 
-  #outcome(record: JournalRecord, failures: JournalError[]): string | undefined {
+  #outcome(record: JournalRecord, refuse: (error: SerializationError) => void): string | undefined {
     try {
       return outcomeField(record);
     } catch (cause) {
-      failures.push(unwritable(this.#path, record.index, cause));
+      refuse(unwritable(this.#path, record.index, cause));
       return undefined;
     }
   }
@@ -203,15 +209,16 @@ function closeBoth(file: JournalFile, lock: Lock | undefined): void {
   }
 }
 
-function unwritable(path: string, index: number, cause: unknown): JournalError {
+function unwritable(path: string, index: number, cause: unknown): SerializationError {
   const reason = cause instanceof Error ? cause.message : String(cause);
-  return new JournalError(
-    `What came of job ${index} can not be written to the journal ${path}: ${reason}. It would run again in a next run.`,
+  return new SerializationError(
+    `What came of job ${index} can not be written to the journal ${path}: ${reason}. Write it to a file of its own, and ` +
+      'return the path.',
     { cause },
   );
 }
 
-function throwFirst(failures: readonly JournalError[]): void {
+function throwFirst(failures: readonly Error[]): void {
   const [failure] = failures;
   if (failure !== undefined) throw failure;
 }

@@ -18,7 +18,7 @@ export interface LedgerEvents {
   completed(job: CompletedJob): void;
   failed(job: FailedJob): void;
   /** A job whose result an earlier run recorded. */
-  skipped(index: number): void;
+  skipped(index: number, job: unknown, result: unknown): void;
 }
 
 export interface LedgerOptions {
@@ -70,7 +70,7 @@ export class Ledger {
       const recalled = this.journal?.recall(index, job);
       if (recalled === undefined) return true;
       this.tally.skip(index, recalled.result);
-      this.events.skipped(index);
+      this.events.skipped(index, job, recalled.result);
     } catch (error) {
       if ((error as { duplicate?: unknown }).duplicate === true) {
         const startedAt = this.options.clock.epoch();
@@ -83,9 +83,13 @@ export class Ledger {
   }
 
   /** What the settle door lets through. @returns false where it can't be recorded: then nobody is told, and it will run again */
-  settled(settlements: readonly Settlement[], handedAt?: number): boolean {
+  settled(given: readonly Settlement[], handedAt?: number): boolean {
     const { journal } = this;
-    if (journal !== undefined && !this.journaled(() => journal.record(settlements))) return false;
+    let settlements = given;
+    const record = (): void => {
+      if (journal !== undefined) settlements = recorded(journal, given);
+    };
+    if (!this.journaled(record)) return false;
     this.stats.settled(settlements, handedAt);
     publishJobs(this.options.module, settlements);
     this.conclude(settlements);
@@ -168,4 +172,19 @@ export class Ledger {
       return false;
     }
   }
+}
+
+/** Records what settled. @returns the same, but those as failed whose result the journal can't hold: they would fail in a next run as well */
+function recorded(journal: Journal, settlements: readonly Settlement[]): readonly Settlement[] {
+  const refused = journal.record(settlements);
+  if (refused.size === 0) return settlements;
+  const failed = (settled: Settlement): Settlement => {
+    const error = refused.get(settled.index);
+    if (error === undefined || isFailed(settled)) return settled;
+    const { index, job, id, startedAt, duration, attempt: attempts } = settled;
+    return { index, job, id, startedAt, duration, attempts, error };
+  };
+  const after = settlements.map(failed);
+  journal.record(after.filter((settled, at) => settled !== settlements[at]));
+  return after;
 }

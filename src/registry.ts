@@ -1,6 +1,6 @@
 import { isSameModule, moduleKey } from './module-ref.js';
 import type { FactoryRef } from './protocol.js';
-import type { CheckedSpec } from './spec.js';
+import type { CheckedSpec, Failure } from './spec.js';
 
 /**
  * How factories find the bootstrap of a child, or the command line, that runs their module in this process: a global, so that two installed copies
@@ -29,8 +29,10 @@ export interface Commanded {
   readonly relayed: boolean;
   /** A run began; it settles as `start()` would. */
   started(running: Promise<unknown>): void;
+  /** A job failed for good. In place of a listener, with which `start()` would resolve though jobs failed. */
+  failed(error: Error, about: Omit<Failure, 'error'>): void;
   /** A job whose result an earlier run recorded. */
-  skipped(index: number): void;
+  skipped(index: number, job: unknown, result: unknown): void;
 }
 
 /** What the command line listens for while the module it was given loads, in the manager's process. */

@@ -8,6 +8,8 @@ export const STATUS = {
   failed: 1,
   /** The command line or the spec is wrong, or the run itself failed. */
   wrong: 2,
+  /** What `handleSignals` leaves after SIGINT and SIGTERM. */
+  interrupted: [130, 143],
   /** What 128 and the number of SIGPIPE make: the reader of our output has gone. */
   unread: 141,
 } as const;

@@ -1,4 +1,5 @@
 import type { ThreadFactory } from '../factory.js';
+import type { Failure } from '../spec.js';
 import { toJson } from './json.js';
 
 /** The stream the lines go to, as much of it as is used. */
@@ -11,8 +12,9 @@ export interface LineStream {
 type Factory = Pick<ThreadFactory, 'on' | 'pause' | 'unpause'>;
 
 /**
- * Prints a line for each job that settles: `{"index":0,"job":…,"result":…}` or `{"index":0,"job":…,"error":{…}}`. A
- * reader that is slow holds the hand-out. In order, a line waits for those before it.
+ * Prints a line for each job that settles: `{"index":0,"job":…,"result":…}` or `{"index":0,"job":…,"error":{…}}`, and for
+ * each that an earlier run recorded: what that run printed may never have been read. A reader that is slow holds the
+ * hand-out. In order, a line waits for those before it.
  */
 export class JsonLines {
   private readonly waiting = new Map<number, string>();
@@ -22,25 +24,18 @@ export class JsonLines {
 
   constructor(private readonly stream: LineStream) {}
 
-  /** Prints the jobs of this factory. */
+  /** Prints the jobs of this factory that complete. */
   watch(factory: Factory, ordered: boolean): void {
     this.ordered = ordered;
-    factory.on('completed', ({ index, job, result }) => {
-      this.settled(index, `{"index":${index},"job":${toJson(job)},"result":${toJson(result)}}\n`, factory);
-    });
-    factory.on('error', (error, failure) => {
-      if (failure === undefined) return;
-      const { index, job } = failure;
-      this.settled(index, `{"index":${index},"job":${toJson(job)},"error":${toJson(error)}}\n`, factory);
-    });
+    factory.on('completed', ({ index, job, result }) => this.completed(factory, index, job, result));
   }
 
-  /** A job that has no line: an earlier run recorded it. */
-  skipped(index: number): void {
-    if (!this.ordered) return;
-    this.waiting.set(index, '');
-    const text = this.due();
-    if (text !== '') this.stream.write(text);
+  completed(factory: Factory, index: number, job: unknown, result: unknown): void {
+    this.settled(factory, index, `{"index":${index},"job":${toJson(job)},"result":${toJson(result)}}\n`);
+  }
+
+  failed(factory: Factory, error: Error, { index, job }: Omit<Failure, 'error'>): void {
+    this.settled(factory, index, `{"index":${index},"job":${toJson(job)},"error":${toJson(error)}}\n`);
   }
 
   /** Prints what an early end left behind a gap; resolves when all was handed to the system. */
@@ -52,7 +47,7 @@ export class JsonLines {
     });
   }
 
-  private settled(index: number, line: string, factory: Factory): void {
+  private settled(factory: Factory, index: number, line: string): void {
     if (this.ordered) this.waiting.set(index, line);
     const text = this.ordered ? this.due() : line;
     if (text === '' || this.stream.write(text) || this.held) return;

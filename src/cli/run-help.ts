@@ -26,7 +26,7 @@ export function runHelp(): string {
     section('Jobs and results', [
       [
         '--stdin lines|jsonl',
-        'the jobs are on standard input, one a line, as text or as JSON, empty lines left out; no manager needed',
+        'the jobs are on standard input, one a line, as text or as JSON, blank lines left out; no manager needed',
       ],
       ['--json', 'print {"index","job","result"} or {"index","job","error"} for each job, one a line'],
       ...entriesOf(['ordered', 'keep-results']),

@@ -48,15 +48,19 @@ export const run: Command = {
       relayed: json,
       taken(factory, { ordered }) {
         factory.on('warning', (warning) => say(warning.message));
-        if (lines === undefined) failures.watch(factory);
-        else lines.watch(factory, ordered === true);
+        lines?.watch(factory, ordered === true);
       },
-      skipped: (index) => lines?.skipped(index),
+      failed: (...about) => (lines ?? failures).failed(...about),
+      skipped: (...about) => lines?.completed(...about),
     });
     becomeCommand(taken);
-    // A script that starts its run and leaves it at that: the command says what became of it.
+    let leftAtThat = false;
     process.on('unhandledRejection', (reason) => {
-      if (!taken.reasons.has(reason)) throw reason;
+      // A script that starts its run and leaves it at that: the command says what became of it.
+      leftAtThat = taken.reasons.has(reason);
+      if (leftAtThat) return;
+      say(describe(reason));
+      process.exit(STATUS.wrong);
     });
     process.argv = [process.argv[0] ?? process.execPath, path, ...(given.rest ?? [])];
     const showsItself = options['progress'] !== undefined;
@@ -65,7 +69,9 @@ export const run: Command = {
     offExit();
     await lines?.end();
     if (format !== undefined) process.stdin.destroy();
-    return ended;
+    // A rejection that nobody handles, of which Node says so later, ends a script.
+    await new Promise((soon) => setImmediate(soon));
+    return { ...ended, leaves: ended.leaves || leftAtThat };
   },
 };
 
@@ -116,10 +122,17 @@ async function carryOut(taken: Taken, errand: Errand): Promise<Ended> {
   }
   for (let at = 0; at < taken.runs.length; at += 1) {
     const [outcome] = await Promise.allSettled([taken.runs[at]]);
-    if (outcome.status === 'rejected') status = Math.max(status, tell(outcome.reason));
-    else status = Math.max(status, statusOf(outcome.value as Summary, errand.showsItself));
+    const summary = outcome.status === 'fulfilled' ? outcome.value : summaryIn(outcome.reason);
+    if (summary !== undefined) status = Math.max(status, statusOf(summary as Summary, errand.showsItself));
+    else if (outcome.status === 'rejected') status = Math.max(status, tell(outcome.reason));
   }
   return { status, leaves };
+}
+
+/** What a run came to whose jobs failed; undefined where it failed itself. */
+function summaryIn(reason: unknown): unknown {
+  const { code, summary } = Object(reason) as { readonly code?: unknown; readonly summary?: unknown };
+  return code === 'ERR_JOBS_FAILED' ? summary : undefined;
 }
 
 /** The factory of a module that exports the functions. */
@@ -153,8 +166,10 @@ function build(loaded: unknown, path: string, hasJobs: boolean): ThreadFactory {
 function statusOf(summary: Summary, showsItself: boolean): number {
   const { completed, failed, skipped, total, stopped } = summary;
   const early = stopped !== false || completed + failed + skipped < total;
-  if (!showsItself && (failed > 0 || early))
-    say(lastWords(summary, { how: stopped || 'done' }, summary.duration));
+  // How long a list is that was not read to its end the summary does not say.
+  if (!showsItself && (failed > 0 || early)) {
+    say(lastWords({ ...summary, total: undefined }, { how: stopped || 'done' }, summary.duration));
+  }
   // handleSignals has said which signal it was.
   if (stopped === 'interrupt') return Number(process.exitCode ?? 130);
   return failed > 0 || early ? STATUS.failed : STATUS.done;
@@ -196,7 +211,13 @@ function optionsGiven({ flags }: Given): Record<string, unknown> {
   const delay = textOf(flags.get('retry-delay'));
   if (delay !== undefined) {
     if (options['retries'] === undefined) throw new UsageError('--retry-delay needs --retries beside it.');
-    options['retries'] = { limit: options['retries'], delay: duration(delay) };
+    const milliseconds = duration(delay);
+    if (typeof milliseconds !== 'number') {
+      throw new UsageError(
+        `Expected --retry-delay to be a time such as 500ms, 30s, 5m or 1h, got \`${delay}\`.`,
+      );
+    }
+    options['retries'] = { limit: options['retries'], delay: milliseconds };
   }
   if (options['env'] !== undefined) options['env'] = environment(options['env'] as readonly string[]);
   try {
@@ -240,6 +261,8 @@ function environment(given: readonly string[]): NodeJS.ProcessEnv {
 }
 
 function jobsFrom(format: Format): AsyncIterable<unknown> {
+  if (statOf(0)?.isDirectory() === true)
+    throw new UsageError('Standard input is a folder: there are no lines in it.');
   if (process.stdin.isTTY) say('reading jobs from the terminal, one a line; Ctrl-D ends the list');
   return jobsOf(process.stdin, format);
 }

@@ -1,4 +1,4 @@
-import { StringDecoder } from 'node:string_decoder';
+import { constants, isUtf8 } from 'node:buffer';
 import { UsageError } from './parse.js';
 
 /**
@@ -9,17 +9,18 @@ import { UsageError } from './parse.js';
 export type Format = 'lines' | 'jsonl';
 
 /**
- * A job a line: the line itself, or the value of the JSON on it. Lines without anything are left out, and a carriage
+ * A job a line: the line itself, or the value of the JSON on it. Blank lines are left out, and a carriage
  * return at the end of one is no part of it.
- * @throws UsageError naming the line that is not JSON
+ * @throws UsageError naming the line that is not JSON, or no text
  */
 export async function* jobsOf(
   input: AsyncIterable<Uint8Array | string>,
   format: Format,
 ): AsyncGenerator<unknown> {
   let number = 0;
-  for await (const line of linesOf(input)) {
+  for await (const bytes of linesOf(input)) {
     number += 1;
+    const line = textOf(bytes, number);
     const text = number === 1 ? line.replace(/^\ufeff/, '') : line;
     if (text.trim() === '') continue;
     yield format === 'lines' ? text : parsed(text, number);
@@ -39,25 +40,39 @@ function parsed(text: string, number: number): unknown {
   }
 }
 
-async function* linesOf(input: AsyncIterable<Uint8Array | string>): AsyncGenerator<string> {
-  const decoder = new StringDecoder('utf8');
+function textOf(bytes: Buffer, number: number): string {
+  const line = bytes.at(-1) === RETURN ? bytes.subarray(0, -1) : bytes;
+  if (bytes.length > constants.MAX_STRING_LENGTH) {
+    throw new UsageError(
+      `Line ${number} of standard input has ${bytes.length} bytes, more than a string can hold.`,
+    );
+  }
+  const text = line.toString();
+  // U+FFFD is what Node puts in place of what it can't read, and may stand there by right.
+  if (!text.includes('\uFFFD') || isUtf8(line)) return text;
+  throw new UsageError(
+    `Line ${number} of standard input is not UTF-8: ${text.slice(0, 80)}\nWhat is not would be another job than what was meant.`,
+  );
+}
+
+const [NEWLINE, RETURN] = [10, 13];
+
+async function* linesOf(input: AsyncIterable<Uint8Array | string>): AsyncGenerator<Buffer> {
   // In pieces: a line of many chunks is put together once.
-  let pieces: string[] = [];
+  let pieces: Buffer[] = [];
   for await (const chunk of input) {
-    const text = typeof chunk === 'string' ? chunk : decoder.write(Buffer.from(chunk));
+    const bytes =
+      typeof chunk === 'string'
+        ? Buffer.from(chunk)
+        : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     let from = 0;
-    for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', from)) {
-      pieces.push(text.slice(from, end));
-      yield withoutReturn(pieces.join(''));
+    for (let end = bytes.indexOf(NEWLINE); end !== -1; end = bytes.indexOf(NEWLINE, from)) {
+      const last = bytes.subarray(from, end);
+      yield pieces.length === 0 ? last : Buffer.concat([...pieces, last]);
       pieces = [];
       from = end + 1;
     }
-    pieces.push(text.slice(from));
+    if (from < bytes.length) pieces.push(bytes.subarray(from));
   }
-  const last = pieces.join('') + decoder.end();
-  if (last !== '') yield withoutReturn(last);
-}
-
-function withoutReturn(line: string): string {
-  return line.endsWith('\r') ? line.slice(0, -1) : line;
+  if (pieces.length > 0) yield Buffer.concat(pieces);
 }

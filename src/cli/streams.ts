@@ -3,6 +3,7 @@ import { inspect } from 'node:util';
 import { ThreadFactoryError } from '../errors.js';
 import type { ThreadFactory } from '../factory.js';
 import { jobText } from '../progress/job-text.js';
+import type { Failure } from '../spec.js';
 import { STATUS } from './command.js';
 import type { LineStream } from './json-lines.js';
 import { UsageError } from './parse.js';
@@ -60,39 +61,50 @@ export function plainStream(stream: NodeJS.WriteStream): object {
 
 /** Writes to standard output, which a file does at once and a pipe when it can. */
 export function print(text: string): void {
-  writing(() => process.stdout.write(text));
+  written(process.stdout.write.bind(process.stdout), text);
 }
 
 /** As with any program in a pipe: `| head` has seen enough, and the workers go with us. */
 export function quietWithoutReader(): void {
   process.stdout.on('error', unwritten);
-  // Nobody is left to be told why.
-  process.stderr.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(statusFor(code)));
+  // Nobody is left to be told why, and no reason to end a run.
+  process.stderr.on('error', () => {});
 }
 
-function writing<Result>(write: () => Result): Result {
+/** @param then called when it was written, or could not be */
+function written(write: typeof process.stdout.write, text: string, then: () => void = () => {}): boolean {
   try {
-    return write();
+    return write(text, then);
   } catch (error) {
-    return unwritten(error as NodeJS.ErrnoException);
+    unwritten(error as NodeJS.ErrnoException);
+    setImmediate(then);
+    return true;
   }
 }
 
-function unwritten({ code, message }: NodeJS.ErrnoException): never {
-  if (code !== 'EPIPE') say(`can not write to standard output: ${message}`);
-  process.exit(statusFor(code));
+/**
+ * Ends the process, unless Ctrl-C has asked the run to end: that went to whoever read our output as well, and what runs has
+ * its time. Such a signal may have arrived and not been heard yet.
+ */
+function unwritten({ code, message }: NodeJS.ErrnoException): void {
+  setImmediate(() => {
+    if (isInterrupted()) return;
+    if (code !== 'EPIPE') say(`can not write to standard output: ${message}`);
+    process.exit(code === 'EPIPE' ? STATUS.unread : STATUS.wrong);
+  });
 }
 
-function statusFor(code: string | undefined): number {
-  return code === 'EPIPE' ? STATUS.unread : STATUS.wrong;
+/** Whether `handleSignals` was asked to end the run. */
+function isInterrupted(): boolean {
+  return STATUS.interrupted.some((status) => status === process.exitCode);
 }
 
 /** Ends the process when all that was written has gone. */
 export function leave(status: number): void {
-  const written = [process.stdout, process.stderr].map(
+  const flushed = [process.stdout, process.stderr].map(
     (stream) => new Promise((resolve) => stream.write('', resolve)),
   );
-  void Promise.all(written).then(() => process.exit(status));
+  void Promise.all(flushed).then(() => process.exit(status));
 }
 
 /**
@@ -106,7 +118,7 @@ export function takeOutput(): LineStream {
   // Looked up each time: a display takes `write` over while it is there.
   stdout.write = (...args: unknown[]): boolean => Reflect.apply(stderr.write, stderr, args);
   return {
-    write: (text, written) => writing(() => write(text, written)),
+    write: (text, then) => written(write, text, then),
     once: (event, listener) => stdout.once(event, listener),
   };
 }
@@ -115,20 +127,17 @@ export function takeOutput(): LineStream {
 export class Failures {
   private printed = 0;
 
-  watch(factory: ThreadFactory): void {
-    factory.on('error', (error, failure) => {
-      if (failure === undefined || factory.listenerCount('error') > 1) return;
-      this.printed += 1;
-      if (this.printed > MAX_FAILURES + 1) return;
-      if (this.printed > MAX_FAILURES) {
-        say('more jobs failed; --json or --journal has them all');
-        return;
-      }
-      const { index, job, attempts } = failure;
-      const text = jobText(job, index);
-      const which = text === `job ${index}` ? text : `job ${index} (${text})`;
-      const tries = attempts > 1 ? ` after ${attempts} attempts` : '';
-      say(`${which} failed${tries}: ${error.name}: ${error.message}`);
-    });
+  failed(factory: ThreadFactory, error: Error, { index, job, attempts }: Omit<Failure, 'error'>): void {
+    if (factory.listenerCount('error') > 0) return;
+    this.printed += 1;
+    if (this.printed > MAX_FAILURES + 1) return;
+    if (this.printed > MAX_FAILURES) {
+      say('more jobs failed; --json or --journal has them all');
+      return;
+    }
+    const text = jobText(job, index);
+    const which = text === `job ${index}` ? text : `job ${index} (${text})`;
+    const tries = attempts > 1 ? ` after ${attempts} attempts` : '';
+    say(`${which} failed${tries}: ${error.name}: ${error.message}`);
   }
 }

@@ -14,7 +14,8 @@ export interface Wishes {
   readonly relayed: boolean;
   /** The factory is there: listeners may be attached. */
   taken(factory: ThreadFactory, options: { readonly ordered?: unknown }): void;
-  skipped(index: number): void;
+  failed(factory: ThreadFactory, ...about: Parameters<Commanded['failed']>): void;
+  skipped(factory: ThreadFactory, ...about: Parameters<Commanded['skipped']>): void;
 }
 
 /**
@@ -31,7 +32,7 @@ export class Taken implements CommandSide {
   constructor(private readonly wishes: Wishes) {}
 
   constructed(factory: object, about: Parameters<CommandSide['constructed']>[1]): Commanded | undefined {
-    const { path, manager, relayed, taken, skipped } = this.wishes;
+    const { path, manager, relayed, taken, failed, skipped } = this.wishes;
     // A library that a script loads may have factories of its own: they are none of ours.
     if (![about.module, about.caller ?? ''].some((name) => isSameModule(name, path))) return undefined;
     if (this.factory !== undefined) {
@@ -40,9 +41,10 @@ export class Taken implements CommandSide {
           'factory (or only its functions, exported by name) in a file of its own.',
       );
     }
-    this.factory = factory as ThreadFactory;
+    const own = factory as ThreadFactory;
+    this.factory = own;
     const options = merged(about.options, this.wishes.options);
-    taken(this.factory, Object(options));
+    taken(own, Object(options));
     return {
       options,
       manager,
@@ -51,7 +53,8 @@ export class Taken implements CommandSide {
         running.catch((error) => this.reasons.add(error));
         this.runs.push(running);
       },
-      skipped,
+      failed: (...told) => failed(own, ...told),
+      skipped: (...told) => skipped(own, ...told),
     };
   }
 }

@@ -78,9 +78,14 @@ export class JournalFile {
     else this.#syncSoon();
   }
 
-  /** Forces everything onto the disk, unless `fsync` is false. */
+  /** Forces everything onto the disk, unless `fsync` is false, and sees that a next run will find it. */
   sync(): void {
     if (this.#isClosed) return;
+    this.#force();
+    this.#look(true);
+  }
+
+  #force(): void {
     // One that is under way in the background has covered nothing before it has ended.
     if (this.#fsync !== false && (this.#isUnsynced || this.#isSyncing)) this.#sync();
     this.#throwFailure();
@@ -105,7 +110,7 @@ export class JournalFile {
     if (this.#isClosed) return;
     clearTimeout(this.#timer);
     try {
-      this.sync();
+      this.#force();
     } finally {
       this.#isClosed = true;
       // While an fsync is under way its descriptor must not be given to another file.
@@ -127,22 +132,35 @@ export class JournalFile {
     throw new JournalError(`The journal ${this.#path} ${reason}`);
   }
 
-  /** Now and then, since it costs a call. */
-  #look(): void {
+  /** Whether the file is where it was: a call for what happened to itself, and now and then one for what is at its path. */
+  #look(isLast = false): void {
     const now = performance.now();
-    if (now - this.#seenAt < LOOK_MS) return;
-    if (this.#sizeAtPath() < this.#end) {
+    const isDue = isLast || now - this.#seenAt >= LOOK_MS;
+    if (!this.#isWhole() || (isDue && !this.#isAtPath())) {
       throw new JournalError(
         `The journal ${this.#path} is not where it was: it was deleted, moved or emptied during the run, and what ` +
           'settles now would not be found by a next one. Put it back before you start again, or what it held runs once more.',
       );
     }
-    this.#seenAt = now;
+    if (isDue) this.#seenAt = now;
   }
 
-  #sizeAtPath(): number {
+  #isWhole(): boolean {
+    const { nlink, size } = this.#asking(() => this.#io.fstatSync(this.fd));
+    return nlink > 0 && size >= this.#end;
+  }
+
+  #isAtPath(): boolean {
+    const [there, own] = this.#asking(() => [
+      this.#io.statSync(this.#path, { throwIfNoEntry: false }),
+      this.#io.fstatSync(this.fd),
+    ]);
+    return there !== undefined && there.ino === own.ino && there.dev === own.dev;
+  }
+
+  #asking<Answer>(ask: () => Answer): Answer {
     try {
-      return this.#io.statSync(this.#path, { throwIfNoEntry: false })?.size ?? -1;
+      return ask();
     } catch (error) {
       throw ioError(`find the journal ${this.#path} again`, error);
     }

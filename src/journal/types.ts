@@ -1,3 +1,5 @@
+import type { SerializationError } from '../errors.js';
+
 /** How to open a journal. */
 export interface JournalOptions {
   /** The file; created where there is none. */
@@ -85,10 +87,11 @@ export interface Journal {
   /**
    * Appends a line a settled job, all of them in one write.
    *
+   * @returns errors of jobs whose result no line can hold, by their index: these alone are not recorded
    * @throws JournalError if they can't be written: then none of them is recorded, unless the message is about one job's
    *   value alone, and the rest is. What was recorded before stays so in every case, and another call tries again.
    */
-  record(records: readonly JournalRecord[]): void;
+  record(records: readonly JournalRecord[]): ReadonlyMap<number, SerializationError>;
 
   /** Appends a line about a failed attempt. @throws JournalError as `record` does */
   retry(line: JournalRetry): void;
@@ -96,11 +99,15 @@ export interface Journal {
   /** Appends a line about a worker's end. @throws JournalError as `record` does */
   crash(line: JournalCrash): void;
 
-  /** Forces all of it onto the disk, unless `fsync` is false. @throws JournalError if the disk fails */
+  /**
+   * Forces all of it onto the disk, unless `fsync` is false.
+   *
+   * @throws JournalError if the disk fails, or a next run would not find the file
+   */
   sync(): void;
 
   /**
-   * Does what `sync` does, gives up the lock and closes the file. Idempotent.
+   * Forces all of it onto the disk, unless `fsync` is false, gives up the lock and closes the file. Idempotent.
    *
    * @throws JournalError if the disk fails; closed it is all the same
    */

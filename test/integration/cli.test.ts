@@ -52,6 +52,44 @@ const factory = new ThreadFactory({
   workerProcess: (job) => { if (job === 'bad') throw new Error('bad job'); return job; },
 });
 factory.start().then(() => process.exit());`,
+  'guard.mjs': `
+import ThreadFactory from 'threadfactory';
+const bad = () => { throw new Error('bad job'); };
+await new ThreadFactory({ manager: () => [1], workerProcess: bad }).start();
+console.error('deleting the originals');`,
+  'catches.cjs': `
+const ThreadFactory = require('threadfactory');
+const bad = () => { throw new Error('bad job'); };
+new ThreadFactory({ manager: () => [1], workerProcess: bad }).start().catch(({ code }) => console.error('caught ' + code));`,
+  'listens.mjs': `
+import ThreadFactory from 'threadfactory';
+const bad = () => { throw new Error('bad job'); };
+const factory = new ThreadFactory({ manager: () => [1], workerProcess: bad });
+factory.on('error', ({ message }) => console.log('heard ' + message));
+await factory.start();
+console.log('resolved');`,
+  'leaves.cjs': `
+const ThreadFactory = require('threadfactory');
+const bad = () => { throw new Error('bad job'); };
+if (!ThreadFactory.isWorker) setInterval(() => {}, 1000);
+new ThreadFactory({ manager: () => [1], workerProcess: bad }).start().then(() => process.exit());`,
+  'rejects.cjs': `
+const ThreadFactory = require('threadfactory');
+const factory = new ThreadFactory({ manager: () => new Promise(() => {}), workerProcess: () => {} });
+if (!ThreadFactory.isWorker) Promise.reject(new Error('forgotten'));
+factory.start();`,
+  'slow.js': `
+const { existsSync, watch } = require('node:fs');
+exports.manager = () => [1];
+exports.workerProcess = () => new Promise((resolve) => {
+  const watcher = watch('.', () => {
+    if (!existsSync('go')) return;
+    watcher.close();
+    resolve();
+  });
+  console.error('manager ' + process.ppid);
+});
+exports.workerFinish = () => console.error('finished well');`,
   'never.mjs': `await new Promise(() => {});`,
   'wait.cjs': `
 exports.workerStartup = () => console.error('worker ' + process.pid);
@@ -128,6 +166,36 @@ describe('threadfactory run', () => {
     expect(failed.status).toBe(1);
   });
 
+  it.each(['', ' --json'])(
+    'fails a script that awaits its run, as node does, if jobs failed:%s',
+    async (flag) => {
+      const said = await run(`threadfactory run guard.mjs --workers 1${flag}`);
+      expect(said.stderr).not.toContain('deleting the originals');
+      expect(said.status).toBe(1);
+      const caught = await run(`threadfactory run catches.cjs --workers 1${flag}`);
+      expect(caught.stderr).toContain('caught ERR_JOBS_FAILED');
+      expect(caught.status).toBe(1);
+    },
+  );
+
+  it('leaves it to a listener of the script what failed', async () => {
+    const said = await run('threadfactory run listens.mjs --workers 1');
+    expect(said).toMatchObject({ stdout: 'heard bad job\nresolved\n', status: 1 });
+    expect(said.stderr).toMatch(/^threadfactory: finished in \d+s: 0 completed, 1 failed\n$/);
+  });
+
+  it('ends a script that left its run at that, whatever it has open', async () => {
+    const said = await run('threadfactory run leaves.cjs --workers 1');
+    expect(said.stderr).toMatch(/1 failed\n$/);
+    expect(said.status).toBe(1);
+  });
+
+  it('says in words what a script rejected with, and ends', async () => {
+    const said = await run('threadfactory run rejects.cjs --workers 1');
+    expect(said.stderr).toMatch(/^threadfactory: Error: forgotten\n {4}at /);
+    expect(said.status).toBe(2);
+  });
+
   it('says which jobs failed where results are not printed', async () => {
     const said = await run('seq 5 | threadfactory run worker.js --stdin lines --output ignore --workers 1');
     expect(said.stderr).toMatch(
@@ -145,15 +213,15 @@ describe('threadfactory run', () => {
     expect(said.status).toBe(141);
   });
 
-  it('goes on from its journal, and prints what is new', async () => {
+  it('goes on from its journal, and prints what is recorded as well as what is new', async () => {
     const command = (to: number): string =>
       `seq ${to} | grep -v 3 | threadfactory run worker.js --stdin lines --json --ordered --key . --journal run.jsonl --workers 1`;
     expect((await run(command(4))).lines.map(({ job }) => job)).toEqual(['1', '2', '4']);
     const again = await run(command(6));
-    expect(again.lines.map(({ job, index }) => [job, index])).toEqual([
-      ['5', 3],
-      ['6', 4],
-    ]);
+    expect(again.lines).toEqual(
+      ['1', '2', '4', '5', '6'].map((job, index) => ({ index, job, result: { line: job, big: '2' } })),
+    );
+    expect(again.stderr.match(/^working on \d$/gm)).toEqual(['working on 5', 'working on 6']);
     expect(again.status).toBe(0);
   });
 
@@ -189,6 +257,46 @@ describe('threadfactory run', () => {
     expect(said.status).toBe(2);
   });
 
+  it('lets running jobs end after Ctrl-C though whoever read its output has gone by it as well', async () => {
+    let manager = 0;
+    const said = await shell(
+      folder,
+      'threadfactory run slow.js --json --workers 1 --journal slow.jsonl | true',
+      {
+        onStderr(stderr) {
+          const [, found] = /manager (\d+)/.exec(stderr) ?? [];
+          if (found === undefined || manager !== 0) return;
+          manager = Number(found);
+          process.kill(manager, 'SIGINT');
+          void writeFile(join(folder, 'go'), '');
+        },
+      },
+    );
+    expect(said.stderr).toContain('finished well');
+    expect(said.status).toBe(130);
+    const lines = (await readFile(join(folder, 'slow.jsonl'), 'utf8')).split('\n');
+    expect(lines.filter((line) => line.includes('"completed"'))).toHaveLength(1);
+  });
+
+  it('goes on where nobody can be told how it goes', async () => {
+    const command = (stderr: string): string =>
+      `seq 5 | threadfactory run worker.js --stdin lines --json --ordered --workers 1 2> ${stderr}`;
+    for (const stderr of ['/dev/full', '>(exec true)']) {
+      const said = await run(command(stderr));
+      expect(said.lines.map(({ job }) => job)).toEqual(['1', '2', '3', '4', '5']);
+      expect(said.status).toBe(1);
+    }
+  });
+
+  it('takes no job that is not what was written', async () => {
+    const bytes = await run(`printf 'a\\xff\\n' | threadfactory run worker.js --stdin lines --output ignore`);
+    expect(bytes.stderr).toContain('threadfactory: Line 1 of standard input is not UTF-8: a\ufffd\n');
+    expect(bytes.status).toBe(2);
+    const folders = await run('threadfactory run worker.js --stdin lines < .');
+    expect(folders.stderr).toContain('threadfactory: Standard input is a folder');
+    expect(folders.status).toBe(2);
+  });
+
   it('names the line of standard input that is not JSON', async () => {
     const said = await run(
       `printf '1\\n\\noops\\n' | threadfactory run worker.js --stdin jsonl --output ignore`,
@@ -205,6 +313,7 @@ describe('threadfactory', () => {
       run('threadfactory --version'),
       run('threadfactory rum list.mjs'),
     ]);
+    expect((await run('threadfactory help constructor')).stdout).toBe(help.stdout);
     expect(help.stdout).toContain('threadfactory COMMAND --help');
     expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
     expect(other.stderr).toContain('did you mean `threadfactory run`?');

@@ -325,7 +325,9 @@ describe('JSON lines', () => {
       drain: () => drains.splice(0).forEach((listener) => void listener()),
       full: (is: boolean) => (room = !is),
       complete: (index: number) => listeners.get('completed')?.({ index, job: `j${index}`, result: index }),
-      fail: (index: number) => listeners.get('error')?.(new Error('no'), { index, job: `j${index}` }),
+      fail: (index: number) =>
+        lines.failed(factory as never, new Error('no'), { index, job: `j${index}`, id: 1, attempts: 1 }),
+      recall: (index: number) => lines.completed(factory as never, index, `j${index}`, index),
     };
   };
 
@@ -337,16 +339,16 @@ describe('JSON lines', () => {
     expect(printed[1]).toMatch(/^\{"index":1,"job":"j1","error":\{"name":"Error","message":"no",.*\}\}\n$/);
   });
 
-  it('come in the order of the list if so wanted, past jobs that an earlier run recorded', async () => {
-    const { lines, printed, complete, fail } = printer(true);
+  it('come in the order of the list if so wanted, with jobs that an earlier run recorded', async () => {
+    const { lines, printed, complete, fail, recall } = printer(true);
     complete(2);
     fail(1);
     expect(printed).toEqual([]);
-    lines.skipped(0);
+    recall(0);
     complete(5);
     await lines.end();
     const order = [...printed.join('').matchAll(/"index":(\d)/g)].map(([, index]) => index);
-    expect(order).toEqual(['1', '2', '5']);
+    expect(order).toEqual(['0', '1', '2', '5']);
   });
 
   it('hold the hand-out while the reader is slow', () => {

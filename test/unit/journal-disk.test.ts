@@ -184,6 +184,23 @@ describe('a journal that is taken away during the run', () => {
     expect(existsSync(journals.path()) ? journals.text() : undefined).toBe(left);
   });
 
+  test.each(WAYS.filter(([how]) => how !== 'moved'))('is missed at once when it was %s', (_, take) => {
+    const journal = journals.open();
+    run(journal, 0, 'a', 'A');
+    take(journals.path());
+    expect(() => run(journal, 1, 'b', 'B')).toThrow(/deleted, moved or emptied/);
+    // What is left does not keep a next run from beginning.
+    expect(existsSync(journals.path()) ? journals.text() : '').toBe('');
+  });
+
+  test('is missed at the end of the run at the latest, also where a longer file is in its place', () => {
+    const journal = journals.open();
+    run(journal, 0, 'a', 'A');
+    renameSync(journals.path(), `${journals.path()}.1`);
+    writeFileSync(journals.path(), 'x'.repeat(10_000));
+    expect(() => journal.sync()).toThrow(/deleted, moved or emptied/);
+  });
+
   test('and put back is written again', () => {
     let now = 0;
     vi.spyOn(performance, 'now').mockImplementation(() => now);

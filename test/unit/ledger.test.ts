@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { JournalError } from '../../src/errors.js';
-import type { Journal } from '../../src/journal.js';
+import { JournalError, SerializationError } from '../../src/errors.js';
+import type { Journal, JournalRecord } from '../../src/journal.js';
 import { Ledger } from '../../src/ledger.js';
 import type { CompletedJob, FailedJob } from '../../src/manager/tally.js';
 import { FakeClock } from '../helpers/fake-clock.js';
@@ -10,6 +10,10 @@ let heard: string[];
 beforeEach(() => {
   heard = [];
 });
+
+/** Stands for a result that no line can hold. */
+const HEAVY = 'heavy';
+const isHeavy = (record: JournalRecord): boolean => 'result' in record && record.result === HEAVY;
 
 /** A journal in memory, in which any call can be made to fail. */
 function journal(
@@ -25,7 +29,12 @@ function journal(
   const made: Journal = {
     recorded: Object.keys(recorded).length,
     check: noting('check'),
-    record: noting('record'),
+    record: (records) => {
+      noting('record')(records);
+      return new Map(
+        records.filter(isHeavy).map(({ index }) => [index, new SerializationError('too large')]),
+      );
+    },
     retry: noting('retry'),
     crash: noting('crash'),
     sync: noting('sync'),
@@ -111,6 +120,25 @@ describe('what settles', () => {
     ledger.close();
     expect(heard).toEqual(['record 1', 'failed: full', 'record 1', 'close']);
     expect(ledger.tally.done).toBe(0);
+  });
+
+  it('has failed where no line can hold its result, which is recorded and told, and the others go on', () => {
+    const { ledger } = open();
+    ledger.recordIn(journal(), undefined);
+    expect(ledger.settled([ok(0, 'A'), ok(1, HEAVY), ok(2, 'C')])).toBe(true);
+    expect(heard).toEqual([
+      'record 3',
+      'record 1',
+      'completed 0, 1 of 9',
+      'failed 1: too large',
+      'completed 2, 3 of 9',
+      'counted 3',
+    ]);
+    expect(ledger.sumUp({ total: 3, value: undefined, stopped: false })).toMatchObject({
+      completed: 2,
+      failed: 1,
+      failures: [{ index: 1, job: 'job 1', id: 1, attempts: 1 }],
+    });
   });
 
   it('is counted where nobody listens, and a failure then as one that was not reported', () => {
