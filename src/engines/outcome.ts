@@ -12,7 +12,7 @@ export interface SealedOutcome {
   readonly mac?: string;
 }
 
-/** Why an attempt did not complete. `lost`: its worker process died with it. */
+/** Why an attempt did not complete. `crashed`: its worker process died with it. */
 export type FailureKind = 'threw' | 'timeout' | 'refused' | 'crashed';
 
 /** The report on a chunk's jobs, by position. */
