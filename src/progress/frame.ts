@@ -54,12 +54,15 @@ export function drawFrame(picture: Picture): string[] {
   return [...lines, countsLine(picture, width, fits ? 0 : workers.length)];
 }
 
+const graphemes = new Intl.Segmenter();
+
 /** A text of at most so many cells: what is too much goes from the middle, since paths differ at both ends. */
 export function shorten(text: string, width: number): string {
   if (stringWidth(text) <= width) return text;
   if (width <= 1) return '…'.slice(0, Math.max(0, width));
   const head = Math.floor((width - 1) / 3);
-  const characters = [...text];
+  // What is drawn as one, such as a heart and what makes it red, is not measured apart.
+  const characters = Array.from(graphemes.segment(text), ({ segment }) => segment);
   const end = upTo([...characters].reverse(), width - 1 - head);
   return `${upTo(characters, head).join('')}…${end.reverse().join('')}`;
 }

@@ -120,6 +120,8 @@ describe('a text that is too long', () => {
     expect(shorten('a/long/path/to/some/picture.png', 20)).toBe('a/long…e/picture.png');
     expect(shorten('short', 20)).toBe('short');
     expect(shorten('漢字漢字漢字', 5)).toBe('…字');
+    // A red heart is two characters in a place of two.
+    expect(shorten('\u2764\ufe0f'.repeat(6), 5)).toBe('…\u2764\ufe0f');
   });
 });
 
