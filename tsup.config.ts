@@ -81,7 +81,7 @@ const entry = (name: string, source: string, more: Options = {}): Options => ({
     compress: { passes: 2, ecma: 2020, reduce_funcs: false },
     toplevel: true,
     // Text of one byte a character is compiled faster.
-    format: { max_line_len: 240, ascii_only: true },
+    format: { max_line_len: 1000, ascii_only: true },
   },
   sourcemap: false,
   plugins: [takeNamed],

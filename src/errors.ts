@@ -205,6 +205,5 @@ export function isErrorLike(value: unknown): value is Error {
  * every error, and is there when the constructor of Error writes the first line of the stack.
  */
 function nameClass(errorClass: abstract new (...args: never[]) => Error, name: string): void {
-  Object.defineProperty(errorClass, 'name', { value: name, configurable: true });
   Object.defineProperty(errorClass.prototype, 'name', { value: name, configurable: true, writable: true });
 }

@@ -7,7 +7,7 @@ import { SpecError } from './errors.js';
 import type { Completed, ThreadFactoryEvents } from './events.js';
 import { isInside } from './inside.js';
 import type { ThreadFactoryOptions } from './options.js';
-import { resolveOptions } from './options.js';
+import { rejectOptionsIn, resolveOptions } from './options.js';
 import { BOOTSTRAP, SELF } from './paths.js';
 import type { FactoryRef, ModuleRef } from './protocol.js';
 import { isWorker, nextOrdinal, workerSide } from './registry.js';
@@ -49,7 +49,7 @@ export class ThreadFactory<
       | WorkerNamedSpec<Job, Result, Local, Value>
       | string
       | URL,
-    options?: ThreadFactoryOptions<Job, Awaited<Result>>,
+    options?: ThreadFactoryOptions<Job>,
   ) {
     super();
     // First: what options default to is in another built file.
@@ -67,6 +67,7 @@ export class ThreadFactory<
       this.#module = moduleNamed(spec, caller);
       this.#factory = 'exports';
     } else {
+      rejectOptionsIn(spec);
       checked = checkSpec(spec);
       const { module } = resolved;
       this.#module = module === undefined ? moduleOfCaller(caller) : moduleNamed(module, caller);

@@ -8,7 +8,12 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 /** A job (or `workerStartup`, `workerFinish`), or the `managerFinish` of a run, which stands for itself. */
 export type Inside = 'job' | object;
 
-const whereabouts = new AsyncLocalStorage<Inside>();
+const KEY = Symbol.for('threadfactory.inside');
+const shared = globalThis as { [KEY]?: AsyncLocalStorage<Inside> };
+
+/** One for all copies of the library: a job may load another one. */
+const whereabouts = shared[KEY] ?? new AsyncLocalStorage<Inside>();
+Object.defineProperty(shared, KEY, { value: whereabouts, configurable: true });
 
 /** Calls `body` as a part of `where`. */
 export function runInside<T>(where: Inside, body: () => T): T {

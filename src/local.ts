@@ -29,6 +29,13 @@ export const localEngine: EngineDriver = {
   },
 };
 
+/** Where there is no process, nothing can be killed for its time, or replaced. */
+const UNLIMITED = {
+  startupTimeout: Number.POSITIVE_INFINITY,
+  shutdownTimeout: Number.POSITIVE_INFINITY,
+  maxJobsPerWorker: undefined,
+};
+
 class LocalRun implements EngineRun {
   private readonly pool: Pool;
   private readonly scheduler: Scheduler;
@@ -40,7 +47,8 @@ class LocalRun implements EngineRun {
     work: EngineWork,
     private readonly events: EngineEvents,
   ) {
-    const { spec, options, clock } = setup;
+    const { spec, clock } = setup;
+    const options = setup.options.workers === 0 ? { ...setup.options, ...UNLIMITED } : setup.options;
     const size = Math.max(1, options.workers);
     const beginsAtOnce = spec.workerStartup === undefined && spec.workerFinish === undefined;
     this.pool = new Pool(
@@ -65,12 +73,9 @@ class LocalRun implements EngineRun {
       { ...work, pool: this.pool, clock },
       { ...options, workers: size },
       {
-        settled: (...args) => events.settled(...args),
-        retry: (error, about) => events.retry(error, about),
-        progress: (about) => events.progress(about),
+        ...events,
         crashed: ({ id = 0, pid, exit }, jobs) =>
           events.crashed({ id, pid, code: exit?.code ?? null, signal: exit?.signal ?? null, jobs }),
-        over: () => events.over(),
       },
     );
   }

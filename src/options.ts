@@ -315,6 +315,20 @@ function rejectSpecFunctions(given: Readonly<Record<string, unknown>>): void {
   }
 }
 
+/**
+ * An option in the spec would have no effect, and nobody would know.
+ * @throws OptionError
+ */
+export function rejectOptionsIn(spec: unknown): void {
+  if (!isRecord(spec) || Object.getPrototypeOf(spec) !== Object.prototype) return;
+  const misplaced = OPTION_NAMES.find((name) => Object.hasOwn(spec, name));
+  if (misplaced !== undefined) {
+    throw new OptionError(
+      `\`${misplaced}\` of the spec is an option: it belongs in the second argument`,
+    );
+  }
+}
+
 function batchSize(value: unknown, name: string): number | 'auto' {
   if (value === 'auto') return value;
   if (Number.isSafeInteger(value) && typeof value === 'number' && value >= 1) return value;

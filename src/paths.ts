@@ -18,4 +18,13 @@ export const BOOTSTRAP: string = file === '' ? 'bootstrap.cjs' : join(dirname(fi
 export const REPORT_PAGE: string = file === '' ? 'report.html' : join(dirname(file), 'report.html');
 
 /** The folder in which Node resolved this process's own flags, as far as it can still be known. */
-export const STARTED_IN: string = process.cwd();
+export const STARTED_IN: string = startedIn();
+
+/** Nobody knows where the folder was removed. */
+function startedIn(): string {
+  try {
+    return process.cwd();
+  } catch {
+    return '/';
+  }
+}

@@ -1,4 +1,5 @@
 import { isSameModule, moduleKey } from './module-ref.js';
+import { BOOTSTRAP } from './paths.js';
 import type { FactoryRef } from './protocol.js';
 import type { CheckedSpec, Failure } from './spec.js';
 
@@ -61,7 +62,9 @@ const KEY = Symbol.for('threadfactory');
 function registry(): Registry {
   const holder = globalThis as { [KEY]?: Registry };
   if (holder[KEY] === undefined) {
-    const value: Registry = { isWorker: false, versions: new Map() };
+    // A module that `--require` or `--import` names is loaded before the bootstrap.
+    const isWorker = process.argv[1] === BOOTSTRAP && process.send !== undefined;
+    const value: Registry = { isWorker, versions: new Map() };
     Object.defineProperty(globalThis, KEY, { value, configurable: true });
   }
   return holder[KEY] as Registry;
@@ -74,14 +77,18 @@ function state(): VersionState {
   return known;
 }
 
+/** Says so to the threads of a worker, which have globals of their own but its environment and its pid. */
+const MARK = 'THREADFACTORY_WORKER';
+
 /** Whether this process is a worker of some factory. */
 export function isWorker(): boolean {
-  return registry().isWorker;
+  return registry().isWorker || process.env[MARK] === String(process.pid);
 }
 
 /** Makes this process a worker. */
 export function becomeWorker(side: WorkerSide): void {
   registry().isWorker = true;
+  process.env[MARK] = String(process.pid);
   state().worker = side;
 }
 

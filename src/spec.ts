@@ -39,7 +39,7 @@ export type JobList<Job> = Iterable<Job> | AsyncIterable<Job>;
 export interface Failure<Job = unknown> {
   readonly index: number;
   readonly job: Job;
-  /** The worker of the last attempt; 0 where the job could not be sent to any. */
+  /** The worker of the last attempt; 0 where there was none. */
   readonly id: number;
   /** How often it was tried. */
   readonly attempts: number;

@@ -32,7 +32,10 @@ const factory = new ThreadFactory(
     },
   },
   // One option makes the difference. Without it the same script runs on this machine.
-  { journal: JOURNAL, engine: REDIS_URL && bullmq({ connection: { url: REDIS_URL }, name: 'logs' }) },
+  {
+    journal: JOURNAL,
+    engine: REDIS_URL ? bullmq({ connection: { url: REDIS_URL }, name: 'logs' }) : undefined,
+  },
 );
 
 module.exports = { factory };

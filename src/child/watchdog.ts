@@ -20,15 +20,18 @@ const SOURCE = `
 export function watchParent(parent: number): void {
   // Loading it takes 5 ms, and few children need it.
   const { Worker } = require('node:worker_threads') as typeof import('node:worker_threads');
-  const watcher = new Worker(SOURCE, {
-    workerData: parent,
-    eval: true,
-    stdout: false,
-    stderr: false,
-    execArgv: [],
-    env: {},
-  });
-  watcher.unref();
-  // A process that may have no second thread still leaves on `disconnect`.
-  watcher.on('error', () => {});
+  try {
+    const watcher = new Worker(SOURCE, {
+      workerData: parent,
+      eval: true,
+      stdout: false,
+      stderr: false,
+      execArgv: [],
+      env: {},
+    });
+    watcher.unref();
+    watcher.on('error', () => {});
+  } catch {
+    // A process that may have no second thread (`--permission`) still leaves on `disconnect`.
+  }
 }

@@ -190,8 +190,9 @@ class Station implements Work {
     await this.runner.stop(options.grace);
     // Its reports go out now; a server that is away gets them from nobody, and gives the chunks to others.
     const isUp = link.client.status === 'ready';
-    if (worker !== undefined && !(await within(isUp ? CLOSE_MS : 1, systemClock, worker.close()))) {
-      void worker.close(true).catch(() => {});
+    if (worker !== undefined && !(await within(isUp ? CLOSE_MS : 1, systemClock, worker.close(!isUp)))) {
+      // What else it does at its end waits for a server that has gone, and its timer would hold the process for ever.
+      void (worker as unknown as { lockManager?: { close(): Promise<void> } }).lockManager?.close();
     }
     if (isUp) await within(CLOSE_MS, systemClock, link.client.hdel(names.machines, this.machine));
     link.close();

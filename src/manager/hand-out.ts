@@ -48,15 +48,21 @@ export class HandOut {
 
   /** Gives out all that can be given now. @param now the clock's milliseconds */
   run(now: number): void {
-    const { queue, pool, window, workers } = this.parts;
+    const { queue, pool, window, workers, concurrency } = this.parts;
     // 1. Suspects, each alone on a worker that holds nothing. While one waits for its worker nothing else goes out.
     this.giveSuspects();
     if (queue.suspect === undefined) {
       // 2. Jobs for those without any, then a second batch for the others, which hides the way of the first.
       for (const worker of pool.workers) if (worker.batches.length === 0) this.feed(worker, now);
       for (const worker of pool.workers) if (worker.batches.length > 0) this.feed(worker, now);
+      // 3. Batches of a fixed size may be smaller than what a worker runs at once: more of them, to each in turn.
+      for (let given = concurrency > 1; given; ) {
+        given = false;
+        for (const worker of pool.workers)
+          if (worker.held < concurrency && this.feed(worker, now)) given = true;
+      }
     }
-    // 3. Where not all workers live: whether there are jobs that need them.
+    // 4. Where not all workers live: whether there are jobs that need them.
     if (pool.living < workers) queue.lookAhead(workers - pool.held, window?.limit);
   }
 
@@ -82,20 +88,22 @@ export class HandOut {
     return false;
   }
 
-  private feed(worker: Worker, now: number): void {
-    if (worker.state !== 'ready' || worker.alone) return;
+  /** @returns whether it was given anything */
+  private feed(worker: Worker, now: number): boolean {
+    if (worker.state !== 'ready' || worker.alone) return false;
     const { queue, sizer, window, endings, concurrency, maxJobsPerWorker } = this.parts;
     const held = worker.held;
-    if (worker.batches.length >= 2 && held >= concurrency) return;
+    if (worker.batches.length >= 2 && held >= concurrency) return false;
     const quota = (maxJobsPerWorker ?? Number.POSITIVE_INFINITY) - worker.given;
     const { remaining } = queue;
     const size = sizer.size({ last: worker.lastSize, remaining, held });
     const count = Math.min(size, quota);
-    if (count <= 0) return;
+    if (count <= 0) return false;
     const fromEnd = window === undefined && sizer.runsFromEnd(remaining);
     const parcel = fromEnd ? queue.takeLast(now) : queue.take(count, now, window?.limit);
-    if (parcel === undefined || endings.closed) return;
+    if (parcel === undefined || endings.closed) return false;
     this.give(worker, parcel, false);
+    return true;
   }
 
   /** @param alone whether nothing else may run beside it */

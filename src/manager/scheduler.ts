@@ -59,8 +59,6 @@ export interface SchedulerParts {
 
 /** Jobs that an ordered run may hold beyond the oldest unsettled one. */
 const ORDER_WINDOW = 4096;
-/** The longest a timer can wait, in milliseconds. */
-const LONGEST_WAIT = 2 ** 31 - 1;
 
 export class Scheduler {
   private state: 'running' | 'halted' | 'drained' | 'over' = 'running';
@@ -114,7 +112,8 @@ export class Scheduler {
 
   /** Whether every job of the list has settled: there is nothing left to stop. */
   get done(): boolean {
-    return this.state === 'drained' || (this.state === 'running' && this.allSettled);
+    if (this.state === 'running') return this.allSettled;
+    return this.state !== 'halted';
   }
 
   /**
@@ -196,7 +195,7 @@ export class Scheduler {
     clock.clear(this.retryTimer);
     const due = this.queue.nextDue;
     if (due === undefined || due <= now) return;
-    this.retryTimer = clock.after(Math.min(due - now, LONGEST_WAIT), () => this.step());
+    this.retryTimer = clock.after(due - now, () => this.step());
   }
 
   private lastSize(): number {

@@ -128,8 +128,7 @@ class IterableSource implements Source {
     private readonly events: SourceEvents,
     peek: number,
   ) {
-    // A Set's or a Map's size is its number of jobs; anybody else's `size` may mean anything.
-    this.size = list instanceof Set || list instanceof Map ? list.size : undefined;
+    this.size = sizeOf(list);
     this.iterator = list[Symbol.iterator]();
     this.pull(peek);
   }
@@ -137,7 +136,8 @@ class IterableSource implements Source {
   /** Of a Set or a Map that has grown meanwhile, what was seen of it: its end is known when it is there. */
   get total(): number | undefined {
     const seen = this.taken + this.buffer.length;
-    return this.state === 'open' ? this.size && Math.max(this.size, seen) : seen;
+    if (this.state !== 'open') return seen;
+    return this.size === undefined ? undefined : Math.max(this.size, seen);
   }
 
   get exhausted(): boolean {
@@ -195,6 +195,12 @@ class IterableSource implements Source {
       this.events.failed(error);
     }
   }
+}
+
+/** A Set's or a Map's size is its number of jobs, unless a class of its own gives out others; anybody else's `size` may mean anything. */
+function sizeOf(list: Iterable<unknown>): number | undefined {
+  const kind = [Set, Map].find(({ prototype }) => list[Symbol.iterator] === prototype[Symbol.iterator]);
+  return kind && (Reflect.get(kind.prototype, 'size', list) as number);
 }
 
 class AsyncSource implements Source {

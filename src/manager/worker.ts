@@ -292,6 +292,10 @@ export class Worker {
     // Too late: it was killed for that.
     if (this._reason === 'startup') return;
     this.wasReady = true;
+    // It was told to finish while it started up: what is left of the time for that is not for its `workerFinish`.
+    if (this._state === 'stopping' && !this.wasKilled && !this.wasAborted) {
+      this.killAfter(this.limits.shutdownTimeout, 'shutdownTimeout');
+    }
     if (this._state !== 'beginning') return;
     this._state = 'ready';
     this.clock.clear(this.startupTimer);

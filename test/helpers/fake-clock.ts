@@ -5,6 +5,9 @@ interface Entry {
   readonly callback: () => void;
 }
 
+/** As with the real one. */
+const LONGEST_WAIT = 2 ** 31 - 1;
+
 /** Time that stands still until a test moves it. */
 export class FakeClock implements Clock {
   private time = 0;
@@ -17,7 +20,7 @@ export class FakeClock implements Clock {
 
   after(ms: number, callback: () => void): Timer {
     const timer = {} as Timer;
-    this.timers.set(timer, { due: this.time + ms, callback });
+    this.timers.set(timer, { due: this.time + Math.min(ms, LONGEST_WAIT), callback });
     return timer;
   }
 

@@ -469,6 +469,32 @@ describe('stop and pause', () => {
     ['closed', 'ERR_SPEC'],
   );
 
+  for (const later of ['process.nextTick(() => f.stop())', 'Promise.resolve().then(() => f.stop())']) {
+    fact(
+      manager,
+      `a run whose last worker has gone is done, whoever stops it then: ${later}`,
+      `const f = new ThreadFactory({ manager: () => [1, 2], worker: (n) => n, managerFinish: () => 'value' }, { workers: 1 });
+      f.on('exit', () => { ${later}; });
+      return () => f.start().then(({ stopped, value }) => say({ stopped, value }));`,
+      [{ stopped: false, value: 'value' }],
+    );
+  }
+
+  fact(
+    manager,
+    'without processes neither replaces a worker nor limits its startup and its finish',
+    `let startups = 0;
+    const f = new ThreadFactory({
+      manager: () => [1, 2, 3, 4],
+      workerStartup: async () => { startups += 1; await new Promise((r) => setTimeout(r, 60)); },
+      worker: (n) => n,
+      workerFinish: async () => { await new Promise((r) => setTimeout(r, 60)); say('finished'); },
+      managerFinish: () => say('over'),
+    }, { workers: 0, maxJobsPerWorker: 1, startupTimeout: 20, shutdownTimeout: 20 });
+    return () => f.start().then(({ completed }) => say({ completed, startups }));`,
+    ['finished', 'over', { completed: 4, startups: 1 }],
+  );
+
   // That no list was asked for is that nothing but these two lines was said.
   fact(
     manager,

@@ -1,4 +1,4 @@
-import { readFile, symlink } from 'node:fs/promises';
+import { cp, readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CJS, ESM, SAY, saidAs } from '../helpers/cases.js';
@@ -345,5 +345,89 @@ describe('what can not work is a SpecError that says what to move', () => {
 
   it('so does one that leaves a rejection behind that nobody handles', () => {
     expect(saidAs(ran, 'rejects')).toEqual([{ code: 'ERR_WORKER_START', named: true, few: true }]);
+  });
+
+  it('an option in the spec, where it would have no effect', async () => {
+    const main = `${SAY} const TF = require('threadfactory');
+      try { new TF({ manager: () => [], worker: () => 1, journal: 'run.jsonl' }) } catch ({ code, message }) { say('misplaced', { code, message }) }`;
+    const misplaced = await runIn(await project({ 'main.cjs': main }), 'main.cjs');
+    expect(saidAs(misplaced, 'misplaced')).toEqual([
+      {
+        code: 'ERR_OPTION',
+        message: '`journal` of the spec is an option: it belongs in the second argument',
+      },
+    ]);
+  });
+});
+
+describe('a worker is known as one', () => {
+  const main = `${SAY} const TF = require('threadfactory');
+    const f = new TF({ manager: () => [1], worker: WORKER }, { workers: 1 });
+    if (!TF.isWorker) f.start().then(({ results }) => say('results', results), (error) => say('results', error.code));`;
+
+  it('by what is preloaded into it', async () => {
+    const preloaded = `require('node:fs').appendFileSync('seen', String(require('threadfactory').isWorker) + ' ');`;
+    const folder = await project({ 'pre.cjs': preloaded, 'main.cjs': main.replace('WORKER', '(n) => n') });
+    const ran = await runIn(folder, 'main.cjs', { flags: ['--require', './pre.cjs'] });
+    expect(saidAs(ran, 'results')).toEqual([[1]]);
+    expect(await readFile(join(folder, 'seen'), 'utf8')).toBe('false true ');
+  });
+
+  it('by the threads of its jobs, and not by the processes of its jobs', async () => {
+    const asks = `const { isWorker } = require('threadfactory');
+      const { parentPort } = require('node:worker_threads');
+      if (parentPort === null) process.stdout.write(String(isWorker));
+      else parentPort.postMessage(isWorker);`;
+    const worker = `(n) => new Promise((resolve) => {
+      const { Worker } = require('node:worker_threads');
+      const { execFileSync } = require('node:child_process');
+      const process_ = execFileSync(process.execPath, ['asks.cjs'], { encoding: 'utf8' });
+      new Worker('./asks.cjs').once('message', (thread) => resolve({ thread, process_ }));
+    })`;
+    const folder = await project({ 'asks.cjs': asks, 'main.cjs': main.replace('WORKER', worker) });
+    const ran = await runIn(folder, 'main.cjs');
+    expect(saidAs(ran, 'results')).toEqual([[{ thread: true, process_: 'false' }]]);
+  });
+
+  it('by a second copy of the library: what it starts inside a job is refused', async () => {
+    const worker = `() => new (require('./copy/index.cjs'))({ manager: () => [1], worker: () => 1 }, { module: './spec.cjs' })
+      .start().then(() => 'started', ({ code }) => code)`;
+    const folder = await project({
+      'spec.cjs': 'exports.manager = () => [1]; exports.worker = () => 1;',
+      'main.cjs': main.replace('WORKER', worker),
+    });
+    await cp(new URL('../../dist', import.meta.url), join(folder, 'copy'), { recursive: true });
+    const ran = await runIn(folder, 'main.cjs');
+    expect(saidAs(ran, 'results')).toEqual([['ERR_SPEC']]);
+  });
+});
+
+describe('the library loads', () => {
+  it('where the working directory was removed', async () => {
+    const folder = await project({
+      'main.cjs': `${SAY} require('threadfactory'); say('loaded', true);`,
+      'gone/x': '',
+    });
+    const ran = await runIn(folder, '-c', {
+      program: 'sh',
+      args: [`cd gone; rm -r ../gone; exec "${process.execPath}" "${folder}/main.cjs"`],
+    });
+    expect(saidAs(ran, 'loaded')).toEqual([true]);
+  });
+
+  it('and runs where a process may have no second thread and there is no setpriv', async () => {
+    const main = `${SAY} const TF = require('threadfactory');
+      new TF({ manager: () => [1], worker: (n) => n }, { workers: 1 }).start().then(({ results }) => say('results', results));`;
+    const folder = await project({ 'main.cjs': main });
+    const ran = await runIn(folder, 'main.cjs', {
+      flags: [
+        '--experimental-permission',
+        '--allow-fs-read=*',
+        '--allow-fs-write=*',
+        '--allow-child-process',
+      ],
+      env: { PATH: '/nowhere' },
+    });
+    expect(saidAs(ran, 'results')).toEqual([[1]]);
   });
 });

@@ -1,6 +1,11 @@
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
-import ThreadFactory, { type Completed, type Summary } from 'threadfactory';
+import ThreadFactory, {
+  type Completed,
+  type Summary,
+  type ThreadFactoryOptions,
+  type ThreadFactorySpec,
+} from 'threadfactory';
 import { describe, expectTypeOf, it } from 'vitest';
 
 // What a factory's four type parameters came to.
@@ -260,6 +265,14 @@ describe('a factory', () => {
     });
     // @ts-expect-error no such option
     new ThreadFactory(spec, { worker: 4 });
+  });
+
+  it('infers the same beside options that were declared before', () => {
+    const options: ThreadFactoryOptions = { workers: 2 };
+    const factory = new ThreadFactory({ manager: () => [1], workerProcess: (n) => `${n}` }, options);
+    expectTypeOf<Types<typeof factory>>().toEqualTypeOf<[number, string, undefined, undefined]>();
+    const spec: ThreadFactorySpec<number, string> = { manager: () => [1], workerProcess: String };
+    expectTypeOf(new ThreadFactory(spec, options)).toExtend<ThreadFactory<number, string>>();
   });
 
   it('may be subclassed', () => {

@@ -44,6 +44,21 @@ describe('handing out', () => {
     expect(children.map(({ batches }) => batches.map(indicesOf))).toEqual([[[0]], [[1]]]);
   });
 
+  it('gives workers as many batches of a fixed size as it takes to reach their concurrency, to each in turn', () => {
+    for (const jobs of [list(60), new Set(list(60)).values()]) {
+      const { children, clock } = new FakeManager(jobs, { workers: 2, concurrency: 10, batchSize: 3 });
+      clock.flush();
+      for (const child of children) child.getReady();
+      clock.flush();
+      // The fourth batch of three is the first with which ten jobs run at once.
+      expect(children.map(({ batches }) => batches.length)).toEqual([4, 4]);
+    }
+    const few = new FakeManager(list(8), { workers: 2, concurrency: 10, batchSize: 1 });
+    for (const child of few.children) child.getReady();
+    few.clock.flush();
+    expect(few.children.flatMap(({ batches }) => batches)).toHaveLength(8);
+  });
+
   it('begins with one job and grows with what jobs were measured to take', () => {
     const manager = new FakeManager(list(10_000), { workers: 1 });
     const child = manager.child(0).getReady();

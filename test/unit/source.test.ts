@@ -207,6 +207,18 @@ describe('a synchronous iterable', () => {
         ]),
       ).source.total,
     ).toBe(3);
+    class Filtered extends Set {
+      override *[Symbol.iterator](): SetIterator<number> {
+        yield* [1, 2];
+      }
+    }
+    expect(listen(new Filtered()).source.total).toBeUndefined();
+    class Odd extends Set {
+      override get size(): number {
+        return Number.NaN;
+      }
+    }
+    expect(listen(new Odd([1, 2, 3])).source.total).toBe(3);
     const named = Object.assign(count(100), { size: 7 });
     expect(listen(named).source.total).toBeUndefined();
   });

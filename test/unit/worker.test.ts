@@ -286,6 +286,19 @@ describe('the end of a worker', () => {
     expect([worker.reason, worker.killedFor, clock.pending]).toEqual(['stopped', 'shutdownTimeout', 0]);
   });
 
+  it('politely while it starts up: shutdownTimeout is from when it is ready', () => {
+    const { worker, child, clock } = start();
+    worker.assign(1);
+    child.say({ type: 'loaded', took: 0 });
+    worker.finish('stopped');
+    clock.advance(20_000);
+    child.say({ type: 'ready', room: 1 });
+    clock.advance(4999);
+    expect(child.signals).toEqual([]);
+    clock.advance(1);
+    expect([child.signals, worker.state]).toEqual([['SIGKILL'], 'stopping']);
+  });
+
   it('has one reason, the first', () => {
     const { worker, child } = ready();
     worker.finish('recycled');
