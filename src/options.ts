@@ -323,9 +323,7 @@ export function rejectOptionsIn(spec: unknown): void {
   if (!isRecord(spec) || Object.getPrototypeOf(spec) !== Object.prototype) return;
   const misplaced = OPTION_NAMES.find((name) => Object.hasOwn(spec, name));
   if (misplaced !== undefined) {
-    throw new OptionError(
-      `\`${misplaced}\` of the spec is an option: it belongs in the second argument`,
-    );
+    throw new OptionError(`\`${misplaced}\` of the spec is an option: it belongs in the second argument`);
   }
 }
 
