@@ -41,5 +41,5 @@ async function note(folder: string): Promise<void> {
 
 function document(): string {
   const parts = [...texts].map(([text, names]) => `${[...names].sort().join(', ')}: ${text}\n`);
-  return `Parts of these packages are in the built files of threadfactory.\n\n${parts.sort().join(`\n${'─'.repeat(80)}\n\n`)}`;
+  return `Parts of these packages are in the built files of threadfactory.\n\n${parts.sort().join(`\n${'-'.repeat(40)}\n\n`)}`;
 }
