@@ -58,6 +58,8 @@ export interface Backend {
   collect(ids: readonly string[]): Promise<readonly (readonly [id: string, finished: Finished])[]>;
   /** @returns those that a machine is running and that therefore stay */
   remove(ids: readonly string[]): Promise<readonly string[]>;
+  /** Removes chunks whatever a machine does with them, or has left of them: it finds that they are gone. */
+  discard(ids: readonly string[]): Promise<void>;
   /** Tells the machines to drop what they run of this run. */
   cancel(): Promise<void>;
   fleet(): Promise<Fleet>;

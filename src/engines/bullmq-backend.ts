@@ -76,6 +76,7 @@ export class BullMqBackend implements Backend {
       if ((await link.client.get(names.cancelled)) === head.run) await link.client.del(names.cancelled);
       await this.checkPolicy(link, events);
       this.listen(library, link, events);
+      await this.forgetEvents();
       return await this.clearUp();
     } catch (error) {
       await this.close();
@@ -85,9 +86,15 @@ export class BullMqBackend implements Backend {
 
   async submit(chunks: readonly Envelope[]): Promise<void> {
     await this.lease?.assure();
-    await this.open_.queue.addBulk(
-      chunks.map((envelope) => ({ name: 'chunk', data: envelope, opts: { jobId: envelope.chunk } })),
-    );
+    try {
+      await this.open_.queue.addBulk(
+        chunks.map((envelope) => ({ name: 'chunk', data: envelope, opts: { jobId: envelope.chunk } })),
+      );
+    } catch (error) {
+      // What it tells of is looked up as well, and may be what fills the server.
+      if (refusalOf(error as Error)?.error.code === 'ERR_ENGINE_FULL') await this.forgetEvents();
+      throw error;
+    }
   }
 
   /** In one transaction: a chunk that moves meanwhile is in one of the lists. */
@@ -134,6 +141,14 @@ export class BullMqBackend implements Backend {
     return ids.filter((_, at) => codes[at] === 0);
   }
 
+  async discard(ids: readonly string[]): Promise<void> {
+    const held = await this.remove(ids);
+    if (held.length === 0) return;
+    const { queue, link } = this.open_;
+    await link.client.del(...held.map((id) => queue.toKey(`${id}:lock`)));
+    await this.remove(held);
+  }
+
   async cancel(): Promise<void> {
     const { names, head } = this.setup;
     await this.open_.link.client.set(names.cancelled, head.run, 'PX', CANCELLED_MS);
@@ -153,8 +168,15 @@ export class BullMqBackend implements Backend {
     const released = within(CLOSE_MS, clock, lease?.release());
     if (link?.client.status === 'ready') await released;
     await within(CLOSE_MS, clock, hints?.close());
+    if (link?.client.status === 'ready') await within(CLOSE_MS, clock, this.forgetEvents());
     link?.close();
     await within(CLOSE_MS, clock, queue?.close());
+  }
+
+  /** The stream's entries hold whole outcomes. Not every user may trim it. */
+  private async forgetEvents(): Promise<void> {
+    const { queue, link } = this;
+    if (queue !== undefined) await link?.client.xtrim(queue.toKey('events'), 'MAXLEN', 0).catch(() => {});
   }
 
   private get open_(): { link: Link; queue: Queue } {
@@ -211,15 +233,6 @@ export class BullMqBackend implements Backend {
     }
     for (const lot of lots(useless, 500)) await this.discard(lot);
     return leftovers;
-  }
-
-  /** Removes chunks whatever a machine does with them, or has left of them: it finds that they are gone. */
-  private async discard(ids: readonly string[]): Promise<void> {
-    const held = await this.remove(ids);
-    if (held.length === 0) return;
-    const { queue, link } = this.open_;
-    await link.client.del(...held.map((id) => queue.toKey(`${id}:lock`)));
-    await this.remove(held);
   }
 
   /** A server that evicts keys loses jobs. Not every user may ask. */

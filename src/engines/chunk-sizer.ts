@@ -67,7 +67,7 @@ export class ChunkSizer {
 
   /** @param remaining jobs left to hand out, `Infinity` while nobody knows */
   size(remaining: number): number {
-    if (this.fixed !== 'auto') return this.fixed;
+    if (this.fixed !== 'auto') return Math.min(this.fixed, MAX_JOBS);
     if (this.jobMs === undefined) return 1;
     const byTime = this.jobMs > 0 ? Math.floor(TARGET_MS / this.jobMs) : MAX_JOBS;
     const fair = Math.ceil(remaining / (2 * this.known));

@@ -51,10 +51,14 @@ export class Departure {
     const { backend, clock, book, traffic, watch } = this.setup;
     clock.clear(this.timer);
     watch.close();
-    if (atOnce) for (const id of book.ids) traffic.remove(id);
+    const dropped = atOnce ? [...book.ids] : [];
+    for (const id of dropped) traffic.remove(id);
     const limit = atOnce ? CLOSE_MS / 5 : CLOSE_MS;
-    if (atOnce) await within(limit, clock, backend.cancel());
+    // Where it has none any more they may be another manager's of the same run.
+    if (dropped.length > 0) await within(limit, clock, backend.cancel());
     await traffic.close(limit);
+    // Those that a machine ran.
+    if (dropped.length > 0) await within(limit, clock, backend.discard(dropped));
     await within(CLOSE_MS, clock, backend.close());
   }
 }

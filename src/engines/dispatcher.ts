@@ -166,13 +166,13 @@ export class Dispatcher implements EngineRun {
   }
 
   /**
-   * Ends without waiting for machines: nobody can be reached, or the name is not ours any more.
-   * @param chunks are kept for whoever goes on with the run, or dropped
+   * Ends without waiting for machines: nobody can be reached, or the name is not ours any more. Chunks are kept for whoever goes
+   * on with the run, or has begun to.
    */
-  abandon(chunks: 'kept' | 'dropped'): void {
+  abandon(): void {
     if (this.state === 'over') return;
     this.halt('stopped');
-    if (chunks === 'kept') this.book.clear();
+    this.book.clear();
     this.departure.leave(true);
   }
 
@@ -248,7 +248,7 @@ export class Dispatcher implements EngineRun {
     if (!this.held) this.feed.hand(now);
     // What was refused may have ended the run.
     if (!this.isRunning()) return;
-    if (this.work.source.exhausted) this.takeover.listEnded();
+    if (this.work.source.exhausted && this.takeover.listEnded()) this.poke();
     if (this.queue.drained && this.book.size === 0) {
       this.state = 'drained';
       this.departure.leave(false);
@@ -286,7 +286,7 @@ export class Dispatcher implements EngineRun {
   private leaveIfDown(): void {
     if (!this.isDown) return;
     this.departure.later(() => {
-      if (this.isDown) this.abandon('kept');
+      if (this.isDown) this.abandon();
     });
   }
 

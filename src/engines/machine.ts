@@ -68,6 +68,8 @@ export class Machine {
     if (known !== undefined) return known.done;
     const timeout = envelope.timeout === 0 ? undefined : envelope.timeout;
     const chunk = new OpenChunk(id, envelope.run, jobs);
+    // The same job twice at once: what runs comes first, and keeps nobody else waiting.
+    while (this.state === 'open' && this.clashes(chunk)) await this.oneDone();
     const entered = this.entering.then(() => this.enter(chunk, timeout, tell));
     this.entering = entered.catch(() => {});
     return (await entered).done;
@@ -121,9 +123,9 @@ export class Machine {
     if (running.all.some((other) => other.chunk.run !== chunk.run)) {
       this.dropSession(this.reason('ERR_ENGINE_CANCELLED', 'another run has begun'));
     }
-    // The same job twice at once, or another time limit: what runs comes first.
+    // Another time limit, or a job that began while this chunk waited for its turn: what runs comes first.
     while (running.size > 0 && (this.session?.timeout !== timeout || running.clashes(chunk))) {
-      await Promise.race(running.all.map(({ done }) => done.catch(() => {})));
+      await this.oneDone();
     }
     if (this.session !== undefined && this.session.timeout !== timeout) await this.endSession(this.session);
     if (this.state !== 'open') throw this.reason('ERR_ENGINE_CANCELLED', 'this machine is stopping');
@@ -132,6 +134,16 @@ export class Machine {
     running.add(added);
     this.session.run(chunk.jobs);
     return added;
+  }
+
+  /** Whether a job of it runs already, for the same run: what another run left is dropped. */
+  private clashes(chunk: OpenChunk): boolean {
+    const { running } = this;
+    return running.all.every((other) => other.chunk.run === chunk.run) && running.clashes(chunk);
+  }
+
+  private async oneDone(): Promise<void> {
+    await Promise.race(this.running.all.map(({ done }) => done.catch(() => {})));
   }
 
   // ---- sessions --------------------------------------------------------------------------------------------------

@@ -47,9 +47,12 @@ export class Takeover {
     return !claim.claimed;
   }
 
-  /** The list has ended: what was not met by now is of another one. */
-  listEnded(): void {
-    if (!this.adoption.isEmpty) this.drop(this.adoption.end());
+  /** The list has ended: what was not met by now is of another one. @returns whether jobs were given back for that */
+  listEnded(): boolean {
+    if (this.adoption.isEmpty) return false;
+    const dropped = this.adoption.end();
+    this.drop(dropped);
+    return dropped.some(({ jobs }) => jobs.length > 0);
   }
 
   private follow({ adopted, dropped }: Claim): void {

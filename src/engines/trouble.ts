@@ -7,8 +7,8 @@ import { refusalOf, shown } from './refusal.js';
 
 /**
  * Machines that refuse chunks, reports that can't be used, and a server that refuses commands. One bad machine must not end
- * a run that others carry: it is a warning, its jobs run elsewhere. Where nobody else is left, or three in a row fail, the
- * run does; it fails once.
+ * a run that others carry: it is a warning, its jobs run elsewhere. Where nobody else is left, or three machines in a row
+ * fail, or all there are and three chunks, the run does; it fails once.
  */
 
 const MANY = 3;
@@ -18,6 +18,9 @@ const QUIET_MS = 10_000;
 export class Trouble {
   private latest: Error | undefined;
   private readonly who = new Set<string>();
+  private inARow = 0;
+  /** Machines that are there, as far as is known. */
+  private machines = Number.POSITIVE_INFINITY;
   private saidAt = new Map<string, number>();
   private hasFailed = false;
 
@@ -39,18 +42,22 @@ export class Trouble {
     if (error.code === 'ERR_ENGINE_CANCELLED') return this.warnOnce(error);
     this.latest = error;
     this.who.add(error.machine ?? `a report ${this.who.size}`);
-    if (this.who.size >= MANY) this.fail(error);
-    else this.events.warning(error);
+    this.inARow += 1;
+    if (this.who.size >= MANY || (this.inARow >= MANY && this.who.size >= this.machines)) this.fail(error);
+    else if (this.inARow <= MANY) this.events.warning(error);
+    else this.warnOnce(error);
   }
 
   /** A machine did its work. */
   over(): void {
     this.latest = undefined;
     this.who.clear();
+    this.inARow = 0;
   }
 
   /** Those who failed leave: if nobody else is there, the run can't go on. */
   fleet({ machines }: Fleet): void {
+    this.machines = machines;
     if (machines === 0 && this.latest !== undefined) this.fail(this.latest);
   }
 

@@ -122,7 +122,7 @@ class Station implements Work {
       connection: link.client,
       prefix: names.prefix,
       skipVersionCheck: true,
-      concurrency: options.workers,
+      concurrency: options.workers * options.concurrency,
       lockDuration: options.lockDuration,
       stalledInterval: options.stalledInterval,
       maxStalledCount: options.maxStalledCount,

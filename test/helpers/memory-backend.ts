@@ -81,6 +81,10 @@ export class MemoryBackend implements Backend {
     return held;
   }
 
+  async discard(ids: readonly string[]): Promise<void> {
+    for (const id of ids) this.entries.delete(id);
+  }
+
   async cancel(): Promise<void> {
     this.cancelled = true;
   }

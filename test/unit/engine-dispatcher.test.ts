@@ -413,6 +413,46 @@ describe('the submitting side', () => {
     expect(second.entries.size).toBe(0);
   });
 
+  it('runs what is left of a list that has become shorter, where nothing else is on its way', async () => {
+    const first = new MemoryBackend();
+    const early = begin(first, [10, 20], { batchSize: 2 });
+    await first.holds(1);
+    const second = new MemoryBackend();
+    for (const entry of first.entries.values()) {
+      second.entries.set(entry.id, { ...entry });
+      second.leftovers.push({ id: entry.id, data: entry.data });
+    }
+    second.connect(doubling(), 1);
+    const { told, over } = begin(second, [10], { batchSize: 2 });
+    await over;
+    early.run.halt('aborted');
+    expect(told.settled).toMatchObject([{ index: 0, result: 20 }]);
+    expect(second.entries.size).toBe(0);
+  });
+
+  it('leaves nothing of an aborted run, what a machine runs included', async () => {
+    const backend = new MemoryBackend();
+    let begun = (): void => {};
+    const running = new Promise<void>((resolve) => {
+      begun = resolve;
+    });
+    backend.connect({ run: () => new Promise(() => begun()) }, 1);
+    const { over, run } = begin(backend, row(3), { batchSize: 1 });
+    await running;
+    run.halt('aborted');
+    await over;
+    expect([backend.cancelled, backend.entries.size]).toEqual([true, 0]);
+  });
+
+  it('leaves its chunks to whoever has taken its name from it', async () => {
+    const backend = new MemoryBackend();
+    const { over, run } = begin(backend, row(3), { batchSize: 1 });
+    await backend.holds(3);
+    run.abandon();
+    await over;
+    expect([backend.cancelled, backend.entries.size, backend.closed]).toEqual([false, 3, true]);
+  });
+
   it('drops what an earlier manager left of another list', async () => {
     const first = new MemoryBackend();
     const early = begin(first, [100, 200], { batchSize: 2 });

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { ChunkSizer } from '../../src/engines/chunk-sizer.js';
 import type { Envelope } from '../../src/engines/envelope.js';
-import { MAX_OUTCOME } from '../../src/engines/limits.js';
+import { MAX_JOBS, MAX_OUTCOME } from '../../src/engines/limits.js';
 import { OpenChunk } from '../../src/engines/open-chunk.js';
 import { readOutcome } from '../../src/engines/outcome.js';
 import { Pulse } from '../../src/engines/pulse.js';
@@ -119,6 +120,12 @@ describe('traffic', () => {
   });
 });
 
+describe('the size of a chunk', () => {
+  it('is never more than a machine takes, also where it is fixed', () => {
+    expect([new ChunkSizer(20_000).size(50_000), new ChunkSizer(7).size(50_000)]).toEqual([MAX_JOBS, 7]);
+  });
+});
+
 describe('trouble', () => {
   const made = () => {
     const told: unknown[] = [];
@@ -144,6 +151,24 @@ describe('trouble', () => {
     expect(trouble.refused(reply('OOM command not allowed'))).toBe(true);
     expect(trouble.refused(new Error('Connection is closed.'))).toBe(false);
     expect(told).toEqual(['ERR_ENGINE_REFUSED', 'ERR_ENGINE_FULL']);
+  });
+
+  it('fails a run whose every machine refuses its chunks, and none that another one works for', () => {
+    const refuse = (trouble: Trouble): void =>
+      trouble.met(trouble.errorOf('ERR_ENGINE_ENVELOPE a it was not signed'));
+    const alone = made();
+    alone.trouble.fleet({ machines: 1, slots: 1 });
+    for (let turn = 0; turn < 3; turn += 1) refuse(alone.trouble);
+    expect(alone.told).toEqual([
+      'ERR_ENGINE_ENVELOPE',
+      'ERR_ENGINE_ENVELOPE',
+      ['failed', 'ERR_ENGINE_ENVELOPE'],
+    ]);
+    const one = made();
+    one.trouble.fleet({ machines: 2, slots: 2 });
+    for (let turn = 0; turn < 100; turn += 1) refuse(one.trouble);
+    // Said three times, and from then on once in a while.
+    expect(one.told).toEqual(Array.from({ length: 4 }, () => 'ERR_ENGINE_ENVELOPE'));
   });
 
   it('does not count machines that leave as bad ones', () => {
