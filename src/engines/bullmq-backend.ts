@@ -149,9 +149,8 @@ export class BullMqBackend implements Backend {
     await this.remove(held);
   }
 
-  async cancel(): Promise<void> {
-    const { names, head } = this.setup;
-    await this.open_.link.client.set(names.cancelled, head.run, 'PX', CANCELLED_MS);
+  async cancel(run = this.setup.head.run): Promise<void> {
+    await this.open_.link.client.set(this.setup.names.cancelled, run, 'PX', CANCELLED_MS);
   }
 
   async fleet(): Promise<Fleet> {
@@ -232,6 +231,9 @@ export class BullMqBackend implements Backend {
       }
     }
     for (const lot of lots(useless, 500)) await this.discard(lot);
+    // What machines still run of a manager that has died would keep them from this run's jobs.
+    const dead = useless.find((id) => active.has(id) && !id.startsWith(`${head.run}.`));
+    if (dead !== undefined) await this.cancel(dead.slice(0, dead.indexOf('.')));
     return leftovers;
   }
 

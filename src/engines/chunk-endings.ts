@@ -50,7 +50,7 @@ export class ChunkEndings {
     const { events } = this.setup;
     if (!events.wants('progress')) return;
     try {
-      this.tell(chunk, 0, data);
+      this.tell(chunk, [], data);
     } catch (error) {
       events.warning(error as Error);
     }
@@ -78,7 +78,7 @@ export class ChunkEndings {
     try {
       const outcome = readOutcome(sealed, { chunk: id, count: parcel.jobs.length, secret });
       trouble.over();
-      if (events.wants('progress')) this.tell(chunk, outcome.ids[0] ?? 0, outcome.progress);
+      if (events.wants('progress')) this.tell(chunk, outcome.ids, outcome.progress);
       const endings = endingsOf(chunk, outcome, retries);
       sizer.observe(endings.ran, endings.totalMs);
       for (const worker of new Set(outcome.ids)) sizer.saw(`${outcome.machine} ${worker}`);
@@ -138,10 +138,13 @@ export class ChunkEndings {
   }
 
   /** Progress that was not told yet. */
-  private tell(chunk: Chunk, id: number, progress: unknown): void {
+  /** @param ids of the workers, by position, where they are known by now */
+  private tell(chunk: Chunk, ids: readonly number[], progress: unknown): void {
+    const { first, indices } = chunk.parcel;
     for (const [number, index, data] of checkProgress(progress)) {
       if (number < chunk.told) continue;
       chunk.told = number + 1;
+      const id = ids[indices?.indexOf(index) ?? index - first] ?? 0;
       this.setup.events.progress({ index, id, data });
     }
   }

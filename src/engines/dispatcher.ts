@@ -118,6 +118,7 @@ export class Dispatcher implements EngineRun {
       leftovers,
       admit: work.admit,
       look: (id) => watch.look(id),
+      discard: (id) => void backend.discard([id]).catch(() => remove(id)),
     });
   }
 

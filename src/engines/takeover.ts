@@ -18,6 +18,8 @@ export interface TakeoverSetup {
   /** Which jobs the journal lets run. */
   readonly admit: Admit | undefined;
   readonly remove: (id: string) => void;
+  /** As `remove`, also where a machine runs it. */
+  readonly discard: (id: string) => void;
   /** A chunk is ours now, and may have finished long ago. */
   readonly look: (id: string) => void;
 }
@@ -64,7 +66,7 @@ export class Takeover {
 
   private drop(leftovers: readonly Dropped[]): void {
     for (const { id, jobs } of leftovers) {
-      this.setup.remove(id);
+      this.setup.discard(id);
       for (const { index, job } of jobs) {
         this.setup.queue().giveBack({ first: index, jobs: [job], indices: [index] });
       }

@@ -20,6 +20,8 @@ interface Told {
   readonly failures: string[];
   readonly retries: unknown[];
   readonly progress: unknown[];
+  /** Of the workers that told of progress. */
+  readonly ids: number[];
 }
 
 const backends: MemoryBackend[] = [];
@@ -71,7 +73,7 @@ function begin(
   } = {},
 ): { told: Told; over: Promise<void>; run: Dispatcher } {
   backends.push(backend);
-  const told: Told = { settled: [], warnings: [], failures: [], retries: [], progress: [] };
+  const told: Told = { settled: [], warnings: [], failures: [], retries: [], progress: [], ids: [] };
   let end = (): void => {};
   const over = new Promise<void>((resolve) => {
     end = resolve;
@@ -84,7 +86,10 @@ function begin(
       return settled(settlements);
     },
     retry: (error, { index, attempt }) => told.retries.push([(error as Error).message, index, attempt]),
-    progress: ({ index, data }) => told.progress.push([index, data]),
+    progress: ({ index, id, data }) => {
+      told.progress.push([index, data]);
+      told.ids.push(id);
+    },
     crashed: () => {},
     ready: () => {},
     exit: () => {},
@@ -371,6 +376,24 @@ describe('the submitting side', () => {
     ]);
   });
 
+  it('says which worker told of progress, as far as the outcome knows', async () => {
+    const backend = new MemoryBackend();
+    const progress = [
+      [0, 1, 'second'],
+      [1, 0, 'first'],
+    ];
+    backend.connect({ run: async () => report([2, 4], { ids: [5, 6], progress }) }, 1);
+    const { told, over } = begin(backend, [1, 2], { batchSize: 2 });
+    await over;
+    expect([told.progress, told.ids]).toEqual([
+      [
+        [1, 'second'],
+        [0, 'first'],
+      ],
+      [6, 5],
+    ]);
+  });
+
   it('runs again, uncharged, what a machine gave back', async () => {
     const backend = new MemoryBackend();
     const good = doubling();
@@ -462,6 +485,8 @@ describe('the submitting side', () => {
       second.entries.set(entry.id, { ...entry });
       second.leftovers.push({ id: entry.id, data: entry.data });
     }
+    // A machine runs it.
+    for (const entry of second.entries.values()) entry.state = 'active';
     second.connect(doubling(), 1);
     const { told, over } = begin(second, [100, 300], { batchSize: 2 });
     await over;
@@ -471,5 +496,6 @@ describe('the submitting side', () => {
       [0, 200],
       [1, 600],
     ]);
+    expect(second.entries.size).toBe(0);
   });
 });
