@@ -13,7 +13,7 @@ const CLASS = 'ThreadFactory';
  */
 export async function addDoors(folder) {
   const rolledUp = join(folder, 'index.d.ts');
-  const { declarations, names } = splitExports(await readFile(rolledUp, 'utf8'));
+  const { declarations, names } = splitExports(tabbed(await readFile(rolledUp, 'utf8')));
   const others = names.filter((name) => name !== CLASS);
   const values = others.filter((name) => !name.startsWith('type '));
   compare(values, join(folder, 'index.cjs'));
@@ -30,13 +30,18 @@ export async function addDoors(folder) {
  */
 export async function addNamedDoors(folder, name) {
   const at = (extension) => join(folder, `${name}${extension}`);
-  const declarations = await readFile(at('.d.ts'), 'utf8');
+  const declarations = tabbed(await readFile(at('.d.ts'), 'utf8'));
   const names = Object.keys(createRequire(import.meta.url)(at('.cjs')));
   await writeFile(at('.d.cts'), declarations);
   await writeFile(at('.d.mts'), `export * from './${name}.cjs';\n`);
   const list = names.join(', ');
   await writeFile(at('.mjs'), `import entry from './${name}.cjs';\n\nexport const { ${list} } = entry;\n`);
   await rm(at('.d.ts'));
+}
+
+/** For the installed size: one tab a level. */
+function tabbed(text) {
+  return text.replace(/^(?: {4})+/gm, (spaces) => '\t'.repeat(spaces.length / 4));
 }
 
 /** A class and a namespace of one name are one entity for TypeScript, as they are one object at run time. */

@@ -84,14 +84,15 @@ function written(write: typeof process.stdout.write, text: string, then: () => v
 
 /**
  * Ends the process, unless Ctrl-C has asked the run to end: that went to whoever read our output as well, and what runs has
- * its time. Such a signal may have arrived and not been heard yet.
+ * its time. Such a signal may have arrived and not been heard yet, for which the loop has to go round.
  */
 function unwritten({ code, message }: NodeJS.ErrnoException): void {
-  setImmediate(() => {
+  const end = (): void => {
     if (isInterrupted()) return;
     if (code !== 'EPIPE') say(`can not write to standard output: ${message}`);
     process.exit(code === 'EPIPE' ? STATUS.unread : STATUS.wrong);
-  });
+  };
+  setImmediate(() => setImmediate(end));
 }
 
 /** Whether `handleSignals` was asked to end the run. */
