@@ -54,7 +54,7 @@ export class Departure {
     const dropped = atOnce ? [...book.ids] : [];
     for (const id of dropped) traffic.remove(id);
     const limit = atOnce ? CLOSE_MS / 5 : CLOSE_MS;
-    // Where it has none any more they may be another manager's of the same run.
+    // Where it has none any more there is nothing of its own to be dropped.
     if (dropped.length > 0) await within(limit, clock, backend.cancel());
     await traffic.close(limit);
     // Those that a machine ran.

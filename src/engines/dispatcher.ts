@@ -167,12 +167,14 @@ export class Dispatcher implements EngineRun {
   }
 
   /**
-   * Ends without waiting for machines: nobody can be reached, or the name is not ours any more. Chunks are kept for whoever goes
-   * on with the run, or has begun to.
+   * Ends without waiting for machines: nobody can be reached, or the name is not ours any more.
+   * @param chunks are kept for whoever goes on with the run, or dropped, but for those that a machine runs: they may be another
+   *   manager's of the same run by now
    */
-  abandon(): void {
+  abandon(chunks: 'kept' | 'dropped'): void {
     if (this.state === 'over') return;
     this.halt('stopped');
+    if (chunks === 'dropped') for (const id of this.book.ids) this.traffic.remove(id);
     this.book.clear();
     this.departure.leave(true);
   }
@@ -287,7 +289,7 @@ export class Dispatcher implements EngineRun {
   private leaveIfDown(): void {
     if (!this.isDown) return;
     this.departure.later(() => {
-      if (this.isDown) this.abandon();
+      if (this.isDown) this.abandon('kept');
     });
   }
 

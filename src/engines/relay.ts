@@ -11,7 +11,7 @@ export class Relay implements BackendEvents {
   private dispatcher: Dispatcher | undefined;
   private events: EngineEvents | undefined;
   private early: Error[] = [];
-  private reason: Error | undefined;
+  private reason: { readonly error: Error; readonly chunks: 'kept' | 'dropped' } | undefined;
   private isUp = true;
   private timer: Timer | undefined;
   private reject: (error: Error) => void = () => {};
@@ -33,7 +33,7 @@ export class Relay implements BackendEvents {
     this.events = events;
     dispatcher.reachable(this.isUp);
     for (const error of this.early.splice(0)) events.warning(error);
-    if (this.reason !== undefined) this.giveUp(this.reason);
+    if (this.reason !== undefined) this.giveUp(this.reason.error, this.reason.chunks);
   }
 
   end(): void {
@@ -54,7 +54,7 @@ export class Relay implements BackendEvents {
     this.warning(error);
     const { downTimeout } = this;
     if (downTimeout !== undefined) {
-      this.timer = this.clock.after(downTimeout, () => this.giveUp(error));
+      this.timer = this.clock.after(downTimeout, () => this.giveUp(error, 'kept'));
     }
   }
 
@@ -71,13 +71,13 @@ export class Relay implements BackendEvents {
   }
 
   dispossessed(error: Error): void {
-    this.giveUp(error);
+    this.giveUp(error, 'dropped');
   }
 
-  private giveUp(error: Error): void {
-    this.reason ??= error;
+  private giveUp(error: Error, chunks: 'kept' | 'dropped'): void {
+    this.reason ??= { error, chunks };
     this.reject(error);
     this.events?.failed(error);
-    this.dispatcher?.abandon();
+    this.dispatcher?.abandon(chunks);
   }
 }

@@ -467,13 +467,18 @@ describe('the submitting side', () => {
     expect([backend.cancelled, backend.entries.size]).toEqual([true, 0]);
   });
 
-  it('leaves its chunks to whoever has taken its name from it', async () => {
+  it.each([
+    ['kept', 3],
+    ['dropped', 1],
+  ] as const)('stops no machine where it has lost its name or the server: %s', async (chunks, left) => {
     const backend = new MemoryBackend();
     const { over, run } = begin(backend, row(3), { batchSize: 1 });
     await backend.holds(3);
-    run.abandon();
+    // A machine runs one of them.
+    for (const entry of [...backend.entries.values()].slice(0, 1)) entry.state = 'active';
+    run.abandon(chunks);
     await over;
-    expect([backend.cancelled, backend.entries.size, backend.closed]).toEqual([false, 3, true]);
+    expect([backend.cancelled, backend.entries.size, backend.closed]).toEqual([false, left, true]);
   });
 
   it('drops what an earlier manager left of another list', async () => {
