@@ -86,10 +86,12 @@ export class Ledger {
   settled(given: readonly Settlement[], handedAt?: number): boolean {
     const { journal } = this;
     let settlements = given;
-    const record = (): void => {
-      if (journal !== undefined) settlements = recorded(journal, given);
-    };
-    if (!this.journaled(record)) return false;
+    if (journal !== undefined) {
+      const record = (): void => {
+        settlements = recorded(journal, given);
+      };
+      if (!this.journaled(record)) return false;
+    }
     this.stats.settled(settlements, handedAt);
     publishJobs(this.options.module, settlements);
     this.conclude(settlements);

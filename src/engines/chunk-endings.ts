@@ -137,8 +137,10 @@ export class ChunkEndings {
     this.setup.trouble.met(error);
   }
 
-  /** Progress that was not told yet. */
-  /** @param ids of the workers, by position, where they are known by now */
+  /**
+   * Progress that was not told yet.
+   * @param ids of the workers, by position, where they are known by now
+   */
   private tell(chunk: Chunk, ids: readonly number[], progress: unknown): void {
     const { first, indices } = chunk.parcel;
     for (const [number, index, data] of checkProgress(progress)) {

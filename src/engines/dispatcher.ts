@@ -271,7 +271,7 @@ export class Dispatcher implements EngineRun {
     clock.clear(this.retryTimer);
     const due = this.queue.nextDue;
     if (due === undefined || due <= now) return;
-    this.retryTimer = clock.after(Math.min(due - now, 2 ** 31 - 1), () => this.step());
+    this.retryTimer = clock.after(due - now, () => this.step());
   }
 
   // ---- the end ---------------------------------------------------------------------------------------------------

@@ -136,7 +136,9 @@ export class JournalFile {
   #look(isLast = false): void {
     const now = performance.now();
     const isDue = isLast || now - this.#seenAt >= LOOK_MS;
-    if (!this.#isWhole() || (isDue && !this.#isAtPath())) {
+    const own = this.#asking(() => this.#io.fstatSync(this.fd));
+    const isWhole = own.nlink > 0 && own.size >= this.#end;
+    if (!isWhole || (isDue && !this.#isAtPath(own))) {
       throw new JournalError(
         `The journal ${this.#path} is not where it was: it was deleted, moved or emptied during the run, and what ` +
           'settles now would not be found by a next one. Put it back before you start again, or what it held runs once more.',
@@ -145,17 +147,9 @@ export class JournalFile {
     if (isDue) this.#seenAt = now;
   }
 
-  #isWhole(): boolean {
-    const { nlink, size } = this.#asking(() => this.#io.fstatSync(this.fd));
-    return nlink > 0 && size >= this.#end;
-  }
-
-  #isAtPath(): boolean {
-    const [there, own] = this.#asking(() => [
-      this.#io.statSync(this.#path, { throwIfNoEntry: false }),
-      this.#io.fstatSync(this.fd),
-    ]);
-    return there !== undefined && there.ino === own.ino && there.dev === own.dev;
+  #isAtPath({ ino, dev }: Stats): boolean {
+    const there = this.#asking(() => this.#io.statSync(this.#path, { throwIfNoEntry: false }));
+    return there?.ino === ino && there.dev === dev;
   }
 
   #asking<Answer>(ask: () => Answer): Answer {

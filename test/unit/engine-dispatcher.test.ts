@@ -127,6 +127,16 @@ function begin(
   return { told, over, run };
 }
 
+/** What the next manager finds of a queue whose manager has died. */
+function heirOf(first: MemoryBackend): MemoryBackend {
+  const heir = new MemoryBackend();
+  for (const entry of first.entries.values()) {
+    heir.entries.set(entry.id, { ...entry });
+    heir.leftovers.push({ id: entry.id, data: entry.data });
+  }
+  return heir;
+}
+
 const ids = (told: Told): number[] => told.settled.map(({ index }) => index).sort((a, b) => a - b);
 const row = (length: number): number[] => Array.from({ length }, (_, n) => n);
 
@@ -419,9 +429,7 @@ describe('the submitting side', () => {
     await first.holds(2);
     const left = [...first.entries.values()];
     expect(left).toHaveLength(2);
-    const second = new MemoryBackend();
-    for (const entry of left) second.entries.set(entry.id, { ...entry });
-    second.leftovers = left.map(({ id, data }) => ({ id, data }));
+    const second = heirOf(first);
     const ran: string[] = [];
     const { told, over } = begin(second, row(8), { batchSize: 3 });
     second.connect(
@@ -440,11 +448,7 @@ describe('the submitting side', () => {
     const first = new MemoryBackend();
     const early = begin(first, [10, 20], { batchSize: 2 });
     await first.holds(1);
-    const second = new MemoryBackend();
-    for (const entry of first.entries.values()) {
-      second.entries.set(entry.id, { ...entry });
-      second.leftovers.push({ id: entry.id, data: entry.data });
-    }
+    const second = heirOf(first);
     second.connect(doubling(), 1);
     const { told, over } = begin(second, [10], { batchSize: 2 });
     await over;
@@ -485,11 +489,7 @@ describe('the submitting side', () => {
     const first = new MemoryBackend();
     const early = begin(first, [100, 200], { batchSize: 2 });
     await first.holds(1);
-    const second = new MemoryBackend();
-    for (const entry of first.entries.values()) {
-      second.entries.set(entry.id, { ...entry });
-      second.leftovers.push({ id: entry.id, data: entry.data });
-    }
+    const second = heirOf(first);
     // A machine runs it.
     for (const entry of second.entries.values()) entry.state = 'active';
     second.connect(doubling(), 1);
