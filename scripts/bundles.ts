@@ -1,7 +1,7 @@
 /**
  * What goes into which built file, and how they share it.
  */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import type { Options } from 'tsup';
 
@@ -68,16 +68,33 @@ export const CHUNKS = ['inline', 'journal', 'progress', 'report'];
 /** A module directly under src, or the manager's, that is no file of its own: more than one might need it. */
 const COMMON = /^(manager\/)?[\w-]+$/;
 
-/** The names of the values that a module under src exports. */
+const textOf = (module: string): string => readFileSync(`src/${module}.ts`, 'utf8');
+
+/** What each module under src imports, or passes on, from others. */
+const IMPORTS = readdirSync('src', { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts'))
+  .map((file) => file.slice(0, -'.ts'.length))
+  .flatMap((by) => {
+    const statements = textOf(by).matchAll(/^(?:import|export) \{([^}]*)\} from '(\..*)\.js';/gm);
+    return Array.from(statements, ([, names = '', path = '']) => ({
+      by,
+      from: relative('src', join('src', dirname(by), path)),
+      names: names.split(',').map((name) => name.trim()),
+    }));
+  });
+
+/** The names of the values that a held module exports, and that built files other than its holder want. */
 function exportsOf(module: string): { readonly functions: string[]; readonly others: string[] } {
-  const source = readFileSync(`src/${module}.ts`, 'utf8');
-  const names = (pattern: RegExp): string[] => [...source.matchAll(pattern)].map(([, name = '']) => name);
+  const holder = holderOf(module);
+  const imports = IMPORTS.filter(({ by, from }) => from === module && holderOf(by) !== holder);
+  const wanted = new Set(imports.flatMap(({ names }) => names));
+  const names = (pattern: RegExp): string[] =>
+    Array.from(textOf(module).matchAll(pattern), ([, list = '']) => list.split(', '))
+      .flat()
+      .filter((name) => wanted.has(name));
   return {
     functions: names(/^export (?:async )?function\*? (\w+)/gm),
-    others: [
-      ...names(/^export (?:abstract )?(?:class|const) (\w+)/gm),
-      ...names(/^export \{ ([^}]*) \}/gm).flatMap((list) => list.split(', ')),
-    ],
+    others: [...names(/^export (?:abstract )?(?:class|const) (\w+)/gm), ...names(/^export \{ ([^}]*) \}/gm)],
   };
 }
 
