@@ -1,5 +1,5 @@
 import { publishWorker } from './channels.js';
-import type { Clock } from './clock.js';
+import type { Clock, Timer } from './clock.js';
 import { systemClock } from './clock.js';
 import type { EngineDriver, EngineRun, OpenEngine } from './engine.js';
 import { asError } from './errors.js';
@@ -51,6 +51,9 @@ export interface RunOptions {
 
 /** Jobs of a lazy list that are looked at before anything is forked, at most. */
 const PEEK = 1024;
+
+/** Milliseconds that a list which was left early has to clean up, once the workers have gone. */
+const CLEANUP_MS = 500;
 
 export class Run {
   private readonly clock: Clock = systemClock;
@@ -132,6 +135,7 @@ export class Run {
     try {
       await this.list(input);
       await this.end;
+      await this.listClosed();
       // On the disk before `managerFinish` acts on it, and in use until that is over.
       this.ledger.sync();
       return await this.finish();
@@ -225,7 +229,13 @@ export class Run {
   private work(list: unknown, opened: OpenEngine): void {
     const source = createSource(
       list,
-      { available: () => this.running?.poke(), failed: (error) => this.fail(error) },
+      {
+        available: () => this.running?.poke(),
+        failed: (error) => {
+          // Nobody waits any more for a cleanup that took too long.
+          if (!this.finishing) this.fail(error);
+        },
+      },
       Math.min(Math.max(1, this.setup.options.workers), PEEK),
     );
     this.source = source;
@@ -294,12 +304,26 @@ export class Run {
 
   // ---- the end ---------------------------------------------------------------------------------------------------
 
+  /**
+   * What the list's cleanup throws fails the run, so it is waited for; not for ever: a generator that hangs in `next()` never
+   * gets to it.
+   */
+  private async listClosed(): Promise<void> {
+    const closing = this.source?.closing;
+    if (closing === undefined) return;
+    let timer: Timer | undefined;
+    const enough = new Promise<void>((resolve) => {
+      timer = this.clock.after(CLEANUP_MS, resolve);
+    });
+    await Promise.race([closing, this.cut, enough]);
+    this.clock.clear(timer);
+  }
+
   private async finish(): Promise<Summary> {
     this.finishing = true;
     const { managerFinish } = this.setup.spec;
-    const settledAll = this.stopped === false && this.abortReason === undefined && this.failure === undefined;
     let value: unknown;
-    if (settledAll && managerFinish !== undefined) {
+    if (!this.isOver && managerFinish !== undefined) {
       try {
         const finishing = (async () => runInside(this, () => managerFinish(this.summary(undefined))))();
         // Whoever aborts does not wait for what may never end.

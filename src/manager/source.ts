@@ -43,6 +43,8 @@ export interface Source {
   readAhead(count: number): void;
   /** Ends the list early: `return()` is called once where there is one. */
   close(): void;
+  /** Resolves when that has cleaned up, where it takes a while and may be for ever. */
+  readonly closing?: Promise<void> | undefined;
 }
 
 /**
@@ -205,6 +207,7 @@ function sizeOf(list: Iterable<unknown>): number | undefined {
 
 class AsyncSource implements Source {
   taken = 0;
+  closing: Promise<void> | undefined;
   private readonly iterator: AsyncIterator<unknown>;
   private state: 'open' | 'ended' | 'closed' = 'open';
   private buffer: unknown[] = [];
@@ -261,8 +264,7 @@ class AsyncSource implements Source {
     if (this.state !== 'open') return;
     this.state = 'closed';
     this.wakeUp();
-    // Not awaited: a generator that hangs in `next()` would never get to its `return()`.
-    void this.returnIterator();
+    this.closing = this.returnIterator();
   }
 
   private async returnIterator(): Promise<void> {

@@ -460,6 +460,44 @@ describe('stop and pause', () => {
     );
   }
 
+  for (const [when, list] of [
+    ['at once', 'function* () { try { for (;;) yield 1; } finally { throw new Error("unclean"); } }'],
+    [
+      'after the last worker has gone',
+      'async function* () { try { for (;;) yield 1; } finally { await gone(); throw new Error("unclean"); } }',
+    ],
+  ] as const) {
+    fact(
+      manager,
+      `a list whose cleanup throws ${when} has failed its run before that is finished`,
+      `const f = new ThreadFactory({ manager: ${list}, worker: (n) => n }, { workers: 1 });
+      const gone = async () => {
+        await new Promise((r) => f.once('exit', r));
+        for (let turn = 0; turn < 5; turn += 1) await new Promise((r) => setImmediate(r));
+      };
+      f.once('completed', () => void f.stop()).on('error', (e) => say(e.message)).on('finished', ({ stopped }) => say({ stopped }));
+      return () => f.start().catch((e) => say({ rejected: e.message }));`,
+      ['unclean', { stopped: 'stop' }, { rejected: 'unclean' }],
+    );
+  }
+
+  fact(
+    manager,
+    'a list whose cleanup takes for ever holds up no run, which hears no more of it',
+    `let fail;
+    const never = new Promise((_, reject) => { fail = reject; });
+    const list = { next: async () => ({ done: false, value: 1 }), return: () => never };
+    const f = new ThreadFactory({ manager: () => ({ [Symbol.asyncIterator]: () => list }), worker: (n) => n }, { workers: 1 });
+    f.once('completed', () => void f.stop()).on('error', (e) => say(e.message)).on('finished', ({ stopped }) => say({ stopped }));
+    return async () => {
+      await f.start();
+      fail(new Error('too late'));
+      await never.catch(() => {});
+      say({ over: true });
+    };`,
+    [{ stopped: 'stop' }, { over: true }],
+  );
+
   fact(
     manager,
     'closes its engine where the list is none',
