@@ -37,7 +37,10 @@ export class Losses {
       );
     }
     const ended = culprits.map((held) => (late ? this.timedOut(worker, held) : this.crashed(worker, held)));
-    for (const held of suspects) endings.suspected(held, worker.uncaught !== undefined);
+    // Of several that ran beside a stray error most are innocent: they run alone in whatever worker there is, and only the one
+    // that runs when it is thrown again needs a worker that ran nothing else.
+    const needsFreshWorker = worker.uncaught !== undefined && suspects.length === 1;
+    for (const held of suspects) endings.suspected(held, needsFreshWorker);
     for (const batch of worker.batches)
       endings.putBack(pickParcel(batch.parcel, positionsIn(batch, innocent)));
     endings.settle(ended.filter((job) => job !== undefined));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { errorToWire } from '../../src/error-wire.js';
-import { indicesOf } from '../helpers/fake-worker.js';
+import { type FakeChild, indicesOf } from '../helpers/fake-worker.js';
 import { FakeManager } from '../helpers/manager.js';
 
 const list = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
@@ -132,6 +132,45 @@ describe('a worker that dies', () => {
     right.exit();
     both.child(5).getReady();
     expect(indicesOf(both.child(5).lastBatch)).toEqual([2]);
+  });
+
+  it('of an uncaught error beside which several jobs ran has one worker run them again, each alone', () => {
+    const manager = new FakeManager(list(4), { batchSize: 1, concurrency: 4, crashRetries: 0 });
+    const one = manager.child(0).getReady();
+    expect(one.batches.map(indicesOf)).toEqual([[0], [1], [2], [3]]);
+    one.say({ type: 'uncaught', error: errorToWire(new Error('stray')), running: [0, 1, 2, 3] });
+    one.exit({ code: 1 });
+    const two = manager.child(1).getReady();
+    for (const index of list(4)) {
+      expect(indicesOf(two.lastBatch)).toEqual([index]);
+      two.complete();
+      manager.clock.flush();
+    }
+    two.exit();
+    expect([manager.children.length, manager.completed, manager.over]).toEqual([2, list(4), 1]);
+  });
+
+  it('of an uncaught error that one of several throws again charges that one, on a fresh worker', () => {
+    const manager = new FakeManager(list(3), { batchSize: 1, concurrency: 3, crashRetries: 0 });
+    const dies = (child: FakeChild, ...running: number[]): void => {
+      child.say({ type: 'uncaught', error: errorToWire(new Error('mine')), running });
+      child.exit({ code: 1 });
+    };
+    dies(manager.child(0).getReady(), 0, 1, 2);
+    const two = manager.child(1).getReady();
+    expect(indicesOf(two.lastBatch)).toEqual([0]);
+    two.complete();
+    manager.clock.flush();
+    expect(indicesOf(two.lastBatch)).toEqual([1]);
+    dies(two, 1);
+    const three = manager.child(2).getReady();
+    expect(indicesOf(three.lastBatch)).toEqual([2]);
+    three.complete();
+    manager.clock.flush();
+    expect(three.told).toEqual(['begin', 'finish']);
+    three.exit();
+    dies(manager.child(3).getReady(), 1);
+    expect([manager.completed, manager.failed.map(({ index }) => index)]).toEqual([[0, 2], [1]]);
   });
 
   it('while it was leaving is blamed on what it still ran: recycling is no excuse', () => {
