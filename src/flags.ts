@@ -76,13 +76,20 @@ export function childFlags(flags: readonly string[]): string[] {
 export function childEnvironment(env: NodeJS.ProcessEnv, folder = STARTED_IN): NodeJS.ProcessEnv {
   const { NODE_TEST_CONTEXT: _, NODE_OPTIONS: options, ...rest } = env;
   if (options === undefined) return rest;
-  // Node splits NODE_OPTIONS at blanks outside double quotes.
-  const words = options.match(/(?:[^\s"]|"(?:\\.|[^"\\])*")+/g) ?? [];
-  const kept = anchored(childFlags(words), folder).map(quoted).join(' ');
+  const kept = anchored(childFlags(wordsOf(options)), folder)
+    .map(quoted)
+    .join(' ');
   return kept === '' ? rest : { ...rest, NODE_OPTIONS: kept };
 }
 
-/** A folder with blanks in its name may have come in. */
+/** Node splits NODE_OPTIONS at blanks outside double quotes, and drops these; within them a backslash escapes. */
+function wordsOf(options: string): string[] {
+  const words = options.match(/(?:[^\s"]|"(?:\\.|[^"\\])*")+/g) ?? [];
+  return words.map((word) =>
+    word.replace(/"((?:\\.|[^"\\])*)"/g, (_, text: string) => text.replace(/\\(.)/g, '$1')),
+  );
+}
+
 function quoted(word: string): string {
-  return /\s/.test(word) && !word.includes('"') ? `"${word.replace(/\\/g, '\\\\')}"` : word;
+  return /[\s"]/.test(word) ? `"${word.replace(/["\\]/g, '\\$&')}"` : word;
 }

@@ -106,4 +106,16 @@ describe('flags for a child in another folder', () => {
       `${/\s/.test(path) ? `"--require=${path}"` : `--require=${path}`} --no-warnings`,
     );
   });
+
+  test.each([
+    '--require "./my file.cjs"',
+    '--require="./my file.cjs"',
+    '"--require=./my file.cjs"',
+    '--require ./my" "file.cjs',
+  ])('are read from NODE_OPTIONS as Node does, which drops the quotes: %s', (options) => {
+    const { NODE_OPTIONS } = childEnvironment({ NODE_OPTIONS: options }, '/elsewhere');
+    expect(NODE_OPTIONS?.replaceAll('"', '').replace('=', ' ')).toBe(
+      `--require ${process.cwd()}/my file.cjs`,
+    );
+  });
 });
