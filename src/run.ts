@@ -7,7 +7,7 @@ import { runInside } from './inside.js';
 import type { Journal } from './journal.js';
 import type { LedgerEvents } from './ledger.js';
 import { Ledger } from './ledger.js';
-import { onProcess } from './listeners.js';
+import { listen } from './listeners.js';
 import type { Source } from './manager/source.js';
 import { createSource } from './manager/source.js';
 import type { ResolvedOptions } from './options.js';
@@ -130,8 +130,8 @@ export class Run {
     const { signal } = this.setup.options;
     const onAbort = (): void => this.abort(signal?.reason);
     if (signal?.aborted === true) onAbort();
-    signal?.addEventListener('abort', onAbort, { once: true });
-    const offExit = onProcess('exit', () => this.destroyWorkers());
+    const offAbort = signal && listen(signal, onAbort);
+    const offExit = listen('exit', () => this.destroyWorkers());
     try {
       await this.list(input);
       await this.end;
@@ -144,7 +144,7 @@ export class Run {
       return this.summary(undefined);
     } finally {
       this.ledger.close();
-      signal?.removeEventListener('abort', onAbort);
+      offAbort?.();
       offExit();
     }
   }

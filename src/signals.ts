@@ -1,4 +1,4 @@
-import { onProcess } from './listeners.js';
+import { listen } from './listeners.js';
 import type { Run } from './run.js';
 
 /**
@@ -21,7 +21,7 @@ export function handleSignals(run: Pick<Run, 'stop' | 'destroyWorkers'>): () => 
     run.destroyWorkers();
     process.exit(EXIT_CODES[signal]);
   };
-  const off = [onProcess('SIGINT', on('SIGINT')), onProcess('SIGTERM', on('SIGTERM'))];
+  const off = [listen('SIGINT', on('SIGINT')), listen('SIGTERM', on('SIGTERM'))];
   return () => {
     for (const take of off) take();
   };

@@ -230,9 +230,30 @@ describe('a run', () => {
   fact(
     manager,
     'warns of no leaked listeners, however many there are at once',
-    `const made = Array.from({ length: 12 }, () => new ThreadFactory({ manager: () => [1], worker: (n) => n }, { workers: 0, handleSignals: true }));
-    return () => Promise.all(made.map((f) => f.start())).then((all) => say([all.length, process.listenerCount('exit'), process.listenerCount('SIGINT')]));`,
-    [[12, 0, 0]],
+    `const { getEventListeners } = require('node:events');
+    const { signal } = new AbortController();
+    const made = Array.from({ length: 12 }, () => new ThreadFactory({ manager: () => [1], worker: (n) => n }, { workers: 0, handleSignals: true, signal }));
+    process.on('warning', ({ name }) => say(name));
+    const left = () => [process.listenerCount('exit'), process.listenerCount('SIGINT'), getEventListeners(signal, 'abort').length];
+    return () => Promise.all(made.map((f) => f.start())).then((all) => say([all.length, ...left()]));`,
+    [[12, 0, 0, 0]],
+  );
+
+  fact(
+    manager,
+    'is ended by its signal, which may be that of others as well',
+    `const controller = new AbortController();
+    const { signal } = controller;
+    const make = (manager) => new ThreadFactory({ manager, worker: (n) => n }, { workers: 0, signal });
+    const over = make(() => [1]);
+    const waiting = Array.from({ length: 3 }, () => make(() => new Promise(() => {})));
+    return async () => {
+      const runs = waiting.map((f) => f.start());
+      await over.start();
+      controller.abort(new Error('enough'));
+      say((await Promise.allSettled(runs)).map(({ reason }) => reason.message));
+    };`,
+    [['enough', 'enough', 'enough']],
   );
 
   fact(
