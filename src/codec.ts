@@ -22,7 +22,7 @@ import { rowsOf } from './table.js';
 
 export { Frames, VALUE } from './frames.js';
 export { PlainColumn } from './plain-column.js';
-export { exactJson, haveToJson, isJsonExact } from './plain-copy.js';
+export { exactJson, haveToJson } from './plain-copy.js';
 export { describeRefusal } from './refusal.js';
 
 /**

@@ -177,7 +177,7 @@ function readFrame({ head, word, bytes, bufferOf, values, unreadable }: Reading)
   const kind = head[word + 1];
   try {
     if (kind === BUFFER) values[position] = bufferOf(bytes);
-    else if (kind === UINT8_ARRAY) values[position] = new Uint8Array(ownBytes(bytes, 0, bytes.byteLength));
+    else if (kind === UINT8_ARRAY) values[position] = new Uint8Array(ownBytes(bytes));
     else values[position] = deserialize(bytes);
   } catch (cause) {
     unreadable.push({ position, cause });
@@ -206,9 +206,9 @@ function asKept(view: Buffer): Buffer {
 }
 
 function copyOf(bytes: Uint8Array): Buffer {
-  return Buffer.from(ownBytes(bytes, 0, bytes.byteLength));
+  return Buffer.from(ownBytes(bytes));
 }
 
 function words(bytes: Uint8Array): Uint32Array {
-  return new Uint32Array(ownBytes(bytes, 0, bytes.byteLength));
+  return new Uint32Array(ownBytes(bytes));
 }

@@ -18,11 +18,7 @@ export function moduleKey(id: string): string {
 /** Whether two names are one module's: Node may load what a link points to in place of the link. */
 export function isSameModule(one: string, other: string): boolean {
   const [a, b] = [moduleKey(one), moduleKey(other)];
-  return a === b || (isFile(a) && isFile(b) && realpathSync(a) === realpathSync(b));
-}
-
-function isFile(path: string): boolean {
-  return existsSync(path);
+  return a === b || (existsSync(a) && existsSync(b) && realpathSync(a) === realpathSync(b));
 }
 
 /**

@@ -60,18 +60,16 @@ export function plainCopies(): PlainCopies {
 }
 
 /**
- * True only where `JSON.parse(JSON.stringify(value))` is what the structured clone of the value is: plain objects and
- * dense arrays of finite numbers but -0, strings, booleans and null; nothing undefined, no `toJSON`, no `__proto__`
- * key, no array with further properties, at most 64 levels deep, and no object in it twice. Every part is looked at.
+ * The JSON text of a value, only where `JSON.parse` makes of it what the structured clone of the value is: plain objects and
+ * dense arrays of finite numbers but -0, strings, booleans and null; nothing undefined, no `toJSON`, no `__proto__` key, no
+ * array with further properties, at most 64 levels deep, and no object in it twice. Else undefined. Every part is looked at,
+ * accessors are read once.
  */
-export function isJsonExact(value: unknown): boolean {
-  return exactCopy(value) !== NOT_PLAIN;
-}
-
-/** The JSON text of a value for which `isJsonExact` is true, else undefined; accessors are read once. */
 export function exactJson(value: unknown): string | undefined {
-  const copy = exactCopy(value);
-  return copy === NOT_PLAIN ? undefined : stringify(copy);
+  if (!arePrototypesClean()) return undefined;
+  const copies = plainCopies();
+  const copy = copyPlain(value, copies);
+  return copies.exact && copy !== NOT_PLAIN ? stringify(copy) : undefined;
 }
 
 /** False where someone added enumerable properties to all objects or arrays: then nothing here can be relied on. */
@@ -99,13 +97,6 @@ export function copyPlain(value: unknown, copies: PlainCopies): unknown {
     // A getter of the user's threw: the serialiser will meet it again, and the error be reported from there.
     return NOT_PLAIN;
   }
-}
-
-function exactCopy(value: unknown): unknown {
-  if (!arePrototypesClean()) return NOT_PLAIN;
-  const copies = plainCopies();
-  const copy = copyPlain(value, copies);
-  return copies.exact ? copy : NOT_PLAIN;
 }
 
 /** Notes what JSON can't write; false for functions and symbols. */

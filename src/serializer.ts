@@ -78,9 +78,8 @@ class ValueDeserializer extends DefaultDeserializer {
   _readHostObject(): unknown {
     const tag = this.readUint32();
     if (tag === FLATTENED) return this.readValue();
-    // A view on the message.
-    const bytes = this.readRawBytes(this.readUint32());
-    const own = ownBytes(bytes, 0, bytes.byteLength);
+    // What it reads is a view on the message.
+    const own = ownBytes(this.readRawBytes(this.readUint32()));
     if (tag === BUFFER) return Buffer.from(own);
     const view = VIEWS[tag - FIRST_VIEW]?.[1];
     if (view === undefined) throw new RangeError(`Unknown kind of view: ${tag}`);
@@ -88,8 +87,8 @@ class ValueDeserializer extends DefaultDeserializer {
   }
 }
 
-/** A copy of some of the bytes, as an ArrayBuffer of just that size. */
-export function ownBytes(bytes: Uint8Array, from: number, to: number): ArrayBuffer {
+/** A copy of the bytes, or of some of them, as an ArrayBuffer of just that size. */
+export function ownBytes(bytes: Uint8Array, from = 0, to = bytes.byteLength): ArrayBuffer {
   const { buffer, byteOffset } = bytes;
   return (buffer as ArrayBuffer).slice(byteOffset + from, byteOffset + to);
 }

@@ -36,8 +36,7 @@ const ROOMS: readonly Room[] = [
   {
     name: 'pure',
     files: ['batch', 'queue', 'retry', 'source', 'tally', 'window'].map((name) => `manager/${name}`),
-    may: ['apply', 'describe', 'errors'],
-    types: ['protocol'],
+    may: ['apply', 'describe', 'errors', 'protocol'],
     without: TIME_AND_PROCESS,
   },
   {

@@ -1,3 +1,5 @@
+import { indexAt } from '../protocol.js';
+
 /**
  * Jobs that travel together, and how many of them should.
  *
@@ -59,7 +61,7 @@ export class Batch {
   }
 
   indexAt(position: number): number {
-    return indexIn(this.parcel, position);
+    return indexAt(this.parcel, position);
   }
 
   jobAt(position: number): unknown {
@@ -125,12 +127,8 @@ export function sliceParcel(parcel: Parcel, from: number, to: number): Parcel {
 
 /** The jobs of a parcel at these positions. */
 export function pickParcel(parcel: Parcel, positions: readonly number[]): Parcel {
-  const indices = positions.map((at) => indexIn(parcel, at));
+  const indices = positions.map((at) => indexAt(parcel, at));
   return { first: indices[0] ?? parcel.first, jobs: positions.map((at) => parcel.jobs[at]), indices };
-}
-
-function indexIn({ first, indices }: Parcel, position: number): number {
-  return indices?.[position] ?? first + position;
 }
 
 /** What a batch's size depends on besides what was measured. */
