@@ -1,4 +1,4 @@
-import type { NameOf } from '../codec.js';
+import type { OnRefused } from '../codec.js';
 import { encodeColumn, whyUnreadable } from '../codec.js';
 import { errorToWire } from '../error-wire.js';
 import type { SerializationError } from '../errors.js';
@@ -152,13 +152,10 @@ export class Runner implements ContextHost, LaneHost {
 
   /** Sends progress of a job; throws a SerializationError when it can't be sent. */
   progress(index: number, data: unknown): void {
-    let refused: unknown;
-    const nameOf: NameOf = () => `the progress of job ${index}`;
-    const note = (_: number, error: unknown): void => {
-      refused = error;
+    const refuse: OnRefused = (_, error) => {
+      throw error;
     };
-    const encoded = encodeColumn([data], note, nameOf);
-    if (refused !== undefined) throw refused;
+    const encoded = encodeColumn([data], refuse, () => `the progress of job ${index}`);
     this.batches.send({ brand: BRAND, type: 'progress', index, data: encoded });
   }
 

@@ -157,12 +157,13 @@ export class Scheduler {
 
   /** Data that can't be read here arrives as the error that says why: it must not end the manager's process. */
   progress(worker: Worker, index: number, data: EncodedColumn): void {
-    let refused: unknown;
-    const note = (_: number, error: unknown): void => {
-      refused = error;
-    };
-    const [value] = decodeColumn(data, note, () => `the progress of job ${index}`);
-    this.events.progress({ index, id: worker.id ?? 0, data: refused ?? value });
+    let value: unknown;
+    try {
+      [value] = decodeColumn(data, undefined, () => `the progress of job ${index}`);
+    } catch (error) {
+      value = error;
+    }
+    this.events.progress({ index, id: worker.id ?? 0, data: value });
   }
 
   /** A report about some jobs of one batch. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { joined } from '../../src/codec.js';
+import { joined, tooLarge } from '../../src/codec.js';
 import { encode, indicesOf } from '../helpers/fake-worker.js';
 import { FakeManager } from '../helpers/manager.js';
 
@@ -387,6 +387,14 @@ describe('settling', () => {
         },
       },
     ]);
+  });
+
+  it('passes on, in the place of progress for which there was no way, the error that says so', () => {
+    const manager = new FakeManager(list(1));
+    const child = manager.child(0).getReady();
+    child.say({ type: 'progress', index: 0, data: tooLarge(2 ** 30) });
+    const message = expect.stringContaining(`its ${2 ** 30} bytes are too many`) as string;
+    expect(manager.progress).toMatchObject([{ index: 0, data: { code: 'ERR_SERIALIZATION', message } }]);
   });
 });
 
