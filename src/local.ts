@@ -52,7 +52,7 @@ class LocalRun implements EngineRun {
     const size = Math.max(1, options.workers);
     const beginsAtOnce = spec.workerStartup === undefined && spec.workerFinish === undefined;
     this.pool = new Pool(
-      { size, spawn, limits: { ...options, beginsAtOnce }, clock },
+      { size, spawn, limits: { ...options, beginsAtOnce }, clock, module: setup.module.id },
       {
         ready: ({ id = 0, pid = 0 }) => {
           events.ready({ id, pid });

@@ -353,8 +353,8 @@ export function jobsFailed(summary: Summary): AggregateError {
   const errors = failures.slice(0, 1000).map(({ error }) => error);
   const error = new AggregateError(
     errors,
-    `${failed} of ${summary.total} jobs failed, the first (job ${first?.index ?? '?'}) with: ${first?.error.message ?? '?'}. ` +
-      "Listen for 'error' to deal with failures one by one.",
+    `${failed} of ${summary.total} jobs failed. Listen for 'error' to deal with them one by one. ` +
+      `The first, job ${first?.index}: ${first?.error.message}`,
   );
   Object.defineProperty(error, 'code', { value: 'ERR_JOBS_FAILED', enumerable: true });
   Object.defineProperty(error, 'summary', { value: summary, enumerable: false });

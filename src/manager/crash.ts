@@ -1,6 +1,7 @@
 import { errorFromWire } from '../error-wire.js';
 import { WorkerCrashError } from '../errors.js';
 import type { Batch } from './batch.js';
+import type { ChildExit } from './child.js';
 import type { Worker } from './worker.js';
 
 /**
@@ -102,19 +103,30 @@ export function crashError(worker: DeadWorker, what: string): WorkerCrashError {
   const { exit, uncaught, pid, killedFor } = worker;
   const stderr = worker.stderr();
   const cause = uncaught && errorFromWire(uncaught.error);
-  const how = exit?.signal ? `was killed by ${exit.signal}` : `exited with code ${exit?.code ?? '?'}`;
   const why =
     cause === undefined
       ? (killedFor && OWN_KILLS[killedFor]) || reasonFor(exit?.signal ?? null, exit?.code ?? null, stderr)
       : `: ${cause.message}`;
-  const said = stderr === '' ? '' : `\nIts last words on stderr:\n${stderr}`;
-  return new WorkerCrashError(`Worker process ${pid} ${how}${why} during ${what}${said}`, {
-    pid,
-    exitCode: exit?.code ?? null,
-    signal: exit?.signal ?? null,
-    stderr,
-    ...(cause === undefined ? {} : { cause }),
-  });
+  return new WorkerCrashError(
+    `Worker process ${pid} ${howItEnded(exit)} during ${what}${why}${lastWords(stderr)}`,
+    {
+      pid,
+      exitCode: exit?.code ?? null,
+      signal: exit?.signal ?? null,
+      stderr,
+      ...(cause === undefined ? {} : { cause }),
+    },
+  );
+}
+
+/** What a process came to, in words that follow its name. */
+export function howItEnded(exit: ChildExit | undefined): string {
+  return exit?.signal ? `was killed by ${exit.signal}` : `exited with code ${exit?.code ?? '?'}`;
+}
+
+/** What it said, after all else that there is to say. */
+export function lastWords(stderr: string): string {
+  return stderr === '' ? '' : `\nIts last words on stderr:\n${stderr}`;
 }
 
 const OWN_KILLS = {

@@ -2,6 +2,7 @@ import type { Clock, Timer } from '../clock.js';
 import { errorFromWire } from '../error-wire.js';
 import { SpecError, WorkerStartError } from '../errors.js';
 import type { SpawnChild } from './child.js';
+import { howItEnded, lastWords } from './crash.js';
 import type { ExitReason, WorkerEvents, WorkerLimits } from './worker.js';
 import { Worker } from './worker.js';
 
@@ -39,6 +40,8 @@ export interface PoolOptions {
   readonly spawn: SpawnChild;
   readonly limits: WorkerLimits;
   readonly clock: Clock;
+  /** What they load, for the text of an error. */
+  readonly module?: string;
 }
 
 export class Pool {
@@ -143,7 +146,7 @@ export class Pool {
 
   private failedToStart(worker: Worker): void {
     if (this.closed) return;
-    const error = startError(worker, this.options.limits);
+    const error = startError(worker, this.options);
     if (error instanceof SpecError) {
       this.events.misspecified(error);
       return;
@@ -169,13 +172,17 @@ function codeOf(error: NodeJS.ErrnoException | undefined): string {
   return error?.code ?? '';
 }
 
+/** What runs at the top level of a module runs in every worker. */
+const GUARD = 'guard what only the manager needs with `if (!ThreadFactory.isWorker)`';
+
 /** What to tell the user of a worker that never got ready. */
-function startError(worker: Worker, limits: WorkerLimits): Error {
-  const { exit, fatal } = worker;
+function startError(worker: Worker, { limits, module = 'the module' }: PoolOptions): Error {
+  const { exit, fatal, pid, uncaught } = worker;
   if (fatal !== undefined) {
     const cause = errorFromWire(fatal.error);
     if (cause instanceof SpecError) return cause;
-    const what = fatal.phase === 'startup' ? 'workerStartup failed' : 'its module could not be loaded';
+    const what =
+      fatal.phase === 'startup' ? `workerStartup of ${module} failed` : `${module} could not be loaded`;
     return withStack(
       new WorkerStartError(`No worker could start: ${what}: ${cause.message}`, { cause }),
       cause,
@@ -186,19 +193,19 @@ function startError(worker: Worker, limits: WorkerLimits): Error {
       cause: exit.error,
     });
   }
-  const stderr = worker.stderr();
-  const said = stderr === '' ? '' : `. Its last words:\n${stderr}`;
-  const how = exit?.signal ? `was killed by ${exit.signal}` : `exited with code ${exit?.code}`;
-  const cause = worker.uncaught && errorFromWire(worker.uncaught.error);
+  const said = lastWords(worker.stderr());
+  const cause = uncaught && errorFromWire(uncaught.error);
   if (cause === undefined && exit?.signal && worker.wasLate) {
     return new WorkerStartError(
-      `No worker was ready within startupTimeout (${limits.startupTimeout} ms): ` +
-        'loading the module or workerStartup takes longer, or never ends. What is slow at the top level of the ' +
-        `module runs in every worker: guard it with \`if (!ThreadFactory.isWorker)\`${said}`,
+      `No worker was ready within startupTimeout (${limits.startupTimeout} ms): loading ${module} or ` +
+        `workerStartup takes longer, or never ends. Raise it, or ${GUARD}${said}`,
     );
   }
+  const left = exit?.code === 0 ? ` (the module, or one that it loads, called process.exit: ${GUARD})` : '';
+  const why = cause === undefined ? left : `: ${cause.message}`;
+  const how = `process ${pid}, which loads ${module}, ${howItEnded(exit)} before it was ready`;
   const error = new WorkerStartError(
-    `No worker could start: pid ${worker.pid} ${how} before it was ready${cause ? `: ${cause.message}` : ''}${said}`,
+    `No worker could start: ${how}${why}${said}`,
     cause === undefined ? {} : { cause },
   );
   return cause === undefined ? error : withStack(error, cause);

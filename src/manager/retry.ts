@@ -109,8 +109,8 @@ function asked<T>({ of, what, accepts }: Expected, ask: () => T, failure: unknow
   try {
     value = ask();
   } catch (thrown) {
-    const why = `${asError(thrown).message}. It was asked about: ${asError(failure).message}`;
-    throw new OptionError(`\`${of}\` threw: ${why}`, { cause: thrown });
+    const about = `was asked about "${asError(failure).message}"`;
+    throw new OptionError(`\`${of}\` ${about} and threw: ${asError(thrown).message}`, { cause: thrown });
   }
   if (accepts(value)) return value;
   throw new OptionError(`Expected \`${of}\` to return ${what}, got ${describe(value)}`, { cause: failure });

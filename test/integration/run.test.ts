@@ -107,7 +107,7 @@ describe('a run', () => {
     `const worker = (n) => { if (n > 1) throw new RangeError('no ' + n); return n; };
     const f = new ThreadFactory({ manager: () => [1, 2, 3], worker }, { workers: 1 });
     f.on('finished', () => say({ finished: true }));
-    return () => f.start().catch((e) => say({ name: e.name, code: e.code, errors: e.errors.map((x) => x.name + x.message).sort(), results: e.summary.results }));`,
+    return () => f.start().catch((e) => say({ name: e.name, code: e.code, errors: e.errors.map((x) => x.name + x.message).sort(), results: e.summary.results, message: e.message }));`,
     [
       { finished: true },
       {
@@ -115,6 +115,8 @@ describe('a run', () => {
         code: 'ERR_JOBS_FAILED',
         errors: ['RangeErrorno 2', 'RangeErrorno 3'],
         results: [1, null, null],
+        message:
+          "2 of 3 jobs failed. Listen for 'error' to deal with them one by one. The first, job 1: no 2",
       },
     ],
   );

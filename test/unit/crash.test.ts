@@ -180,7 +180,7 @@ describe('the error of a crash', () => {
 
   test('has an uncaught error as its cause', () => {
     const error = crashError(dead({ uncaught: uncaughtBeside(), exit: { code: 1, signal: null } }), 'job 7');
-    expect(error.message).toBe('Worker process 4711 exited with code 1: late during job 7');
+    expect(error.message).toBe('Worker process 4711 exited with code 1 during job 7: late');
     expect(error.cause).toMatchObject({ message: 'late' });
   });
 
@@ -193,7 +193,7 @@ describe('the error of a crash', () => {
     [{ exit: { code: 134, signal: null } }, /\(an abort: most often out of memory; see its stderr\)/],
     [
       { exit: { code: null, signal: 'SIGKILL' }, killedFor: 'shutdownTimeout' },
-      /^Worker process 4711 was killed by SIGKILL \(it took longer than `shutdownTimeout`\) during job 7/,
+      /^Worker process 4711 was killed by SIGKILL during job 7, attempt 1 \(it took longer than `shutdownTimeout`\)$/,
     ],
     [
       { exit: { code: null, signal: 'SIGKILL' }, killedFor: 'disconnect' },

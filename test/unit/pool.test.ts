@@ -17,6 +17,7 @@ function open(size: number) {
   const pool: Pool = new Pool(
     {
       size,
+      module: '/jobs.cjs',
       limits: LIMITS,
       clock,
       spawn: (events) => {
@@ -142,7 +143,8 @@ describe('the breaker', () => {
     expect(errors).toMatchObject([
       {
         code: 'ERR_WORKER_START',
-        message: 'No worker could start: pid 1000 exited with code 3 before it was ready',
+        message:
+          'No worker could start: process 1000, which loads /jobs.cjs, exited with code 3 before it was ready',
       },
     ]);
   });
@@ -241,8 +243,8 @@ describe('why no worker could start', () => {
   };
 
   it.each([
-    ['startup', 'No worker could start: workerStartup failed: no db'],
-    ['load', 'No worker could start: its module could not be loaded: no db'],
+    ['startup', 'No worker could start: workerStartup of /jobs.cjs failed: no db'],
+    ['load', 'No worker could start: /jobs.cjs could not be loaded: no db'],
   ] as const)('is told with the error of the user and where it was thrown: %s', (phase, message) => {
     const cause = new TypeError('no db');
     const error = reasonOf((child) => {
@@ -259,12 +261,19 @@ describe('why no worker could start', () => {
       clock.advance(30_000);
       child.exit({ signal: 'SIGTERM' });
     });
-    expect(error.message).toContain('ready within startupTimeout (30000 ms)');
-    expect(error.message).toContain('loading a lot');
+    expect(error.message).toContain('ready within startupTimeout (30000 ms): loading /jobs.cjs');
+    expect(error.message).toMatch(/[^.]\nIts last words on stderr:\nloading a lot$/);
   });
 
   it('is a signal that somebody sent it', () => {
     expect(reasonOf((child) => child.exit({ signal: 'SIGKILL' })).message).toContain('was killed by SIGKILL');
+  });
+
+  it('is most likely a call of process.exit where nothing was wrong', () => {
+    const { message } = reasonOf((child) => child.exit({ code: 0 }));
+    expect(message).toMatch(
+      /exited with code 0 before it was ready \(the module, .* called process\.exit: guard /,
+    );
   });
 
   it('is an error that nobody caught', () => {

@@ -89,7 +89,7 @@ describe('`retries`', () => {
       const verdict = retries.failed(7, error);
       expect(verdict).toMatchObject({ again: false, error: { code: 'ERR_OPTION', cause: mistake } });
       expect((verdict as { error: Error }).error.message).toBe(
-        `\`retries.${name}\` threw: x is not a function. It was asked about: ${error.message}`,
+        `\`retries.${name}\` was asked about "${error.message}" and threw: x is not a function`,
       );
     },
   );
