@@ -9,6 +9,9 @@
 /** Marks our messages. Changes with the protocol, so that two versions never half-understand each other. */
 export const BRAND = 'threadfactory/1';
 
+/** What a child is started with, by which any copy of the library knows it for a worker before anything is said. */
+export const WORKER_ARGUMENT = 'threadfactory-worker';
+
 /** Milliseconds an attempt over its time has to end by itself after `signal` fired: in its worker, and before its worker is ended. */
 export const OVERTIME_MS = 1000;
 

@@ -1,6 +1,6 @@
 import { isSameModule, moduleKey } from './module-ref.js';
-import { BOOTSTRAP } from './paths.js';
 import type { FactoryRef } from './protocol.js';
+import { WORKER_ARGUMENT } from './protocol.js';
 import type { CheckedSpec, Failure } from './spec.js';
 
 /**
@@ -63,7 +63,7 @@ function registry(): Registry {
   const holder = globalThis as { [KEY]?: Registry };
   if (holder[KEY] === undefined) {
     // A module that `--require` or `--import` names is loaded before the bootstrap.
-    const isWorker = process.argv[1] === BOOTSTRAP && process.send !== undefined;
+    const isWorker = process.argv[2] === WORKER_ARGUMENT && process.send !== undefined;
     const value: Registry = { isWorker, versions: new Map() };
     Object.defineProperty(globalThis, KEY, { value, configurable: true });
   }

@@ -129,8 +129,8 @@ const ROOMS: readonly Room[] = [
   {
     name: 'spec',
     files: ['spec', 'registry', 'call-site', 'module-ref', 'flags'],
-    may: ['node:*', 'errors', 'describe', 'nearest', 'paths'],
-    types: ['protocol', 'stats'],
+    may: ['node:*', 'errors', 'describe', 'nearest', 'paths', 'protocol'],
+    types: ['stats'],
   },
   { name: 'journal', files: ['journal', 'journal/'], may: ['node:*', ...VALUES], types: ['spec', 'options'] },
   {

@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
 import { systemClock } from '../clock.js';
 import { OptionError } from '../errors.js';
 import type { ChildMessage, InitMessage, ManagerMessage, SubprocessMessage } from '../protocol.js';
-import { isBranded } from '../protocol.js';
+import { BRAND, isBranded, WORKER_ARGUMENT } from '../protocol.js';
 import type { Wire } from '../wire.js';
 import { advancedWire, JsonWire } from '../wire.js';
 import type { Child, ChildEvents, SpawnChild } from './child.js';
@@ -63,7 +63,7 @@ function start(options: ForkOptions, files: readonly number[]): ChildProcess {
   const node = options.execPath ?? process.execPath;
   const prefix = prefixFor(options);
   const output = options.output === 'lines' || options.output === 'prefix' ? 'pipe' : options.output;
-  return fork(options.bootstrap, [], {
+  return fork(options.bootstrap, [WORKER_ARGUMENT], {
     execPath: prefix?.[0] ?? node,
     execArgv: prefix === undefined ? [...options.execArgv] : [...prefix.slice(1), node, ...options.execArgv],
     env: options.env,
@@ -133,7 +133,7 @@ class ForkedChild implements Child {
     process.on('disconnect', () => events.disconnected());
     this.awaitExit();
     this.send({
-      brand: 'threadfactory/1',
+      brand: BRAND,
       type: 'init',
       ...options.init,
       managerPid: options.execPath === undefined ? globalThis.process.pid : 0,

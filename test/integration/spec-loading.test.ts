@@ -1,5 +1,5 @@
-import { cp, readFile, symlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { cp, readFile, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CJS, ESM, SAY, saidAs } from '../helpers/cases.js';
 import type { Ran } from '../helpers/script.js';
@@ -365,9 +365,15 @@ describe('a worker is known as one', () => {
     const f = new TF({ manager: () => [1], worker: WORKER }, { workers: 1 });
     if (!TF.isWorker) f.start().then(({ results }) => say('results', results), (error) => say('results', error.code));`;
 
-  it('by what is preloaded into it', async () => {
-    const preloaded = `require('node:fs').appendFileSync('seen', String(require('threadfactory').isWorker) + ' ');`;
+  it.each([
+    ['', 'threadfactory'],
+    [', be it with another version of the library', './other/index.cjs'],
+  ])('by what is preloaded into it%s', async (_, library) => {
+    const preloaded = `require('node:fs').appendFileSync('seen', String(require('${library}').isWorker) + ' ');`;
     const folder = await project({ 'pre.cjs': preloaded, 'main.cjs': main.replace('WORKER', '(n) => n') });
+    const other = join(folder, 'other', 'index.cjs');
+    await cp(new URL('../../dist', import.meta.url), dirname(other), { recursive: true });
+    await writeFile(other, (await readFile(other, 'utf8')).replace(/"\d+\.\d+\.\d+"/, '"9.9.9"'));
     const ran = await runIn(folder, 'main.cjs', { flags: ['--require', './pre.cjs'] });
     expect(saidAs(ran, 'results')).toEqual([[1]]);
     expect(await readFile(join(folder, 'seen'), 'utf8')).toBe('false true ');
