@@ -25,9 +25,9 @@ export interface Survey {
   readonly finished: ReadonlySet<string>;
 }
 
-/** Machines that are connected, as far as they can be seen. */
+/** Machines that are connected, as far as they can be seen, by name. */
 export interface Fleet {
-  readonly machines: number;
+  readonly machines: ReadonlySet<string>;
   /** Their workers, added up. */
   readonly slots: number;
 }
@@ -56,8 +56,13 @@ export interface Backend {
   survey(): Promise<Survey>;
   /** How chunks ended; those that have not, or are not there, are left out. */
   collect(ids: readonly string[]): Promise<readonly (readonly [id: string, finished: Finished])[]>;
-  /** @returns those that a machine is running and that therefore stay */
-  remove(ids: readonly string[]): Promise<readonly string[]>;
+  /**
+   * Takes chunks back, each in one step: what a machine begins, or ends, meanwhile stays.
+   * @returns those that are not there any more: no machine had begun them, or theirs is dead
+   */
+  takeBack(ids: readonly string[]): Promise<readonly string[]>;
+  /** Removes chunks, ended ones as well; not those that a machine is running. */
+  remove(ids: readonly string[]): Promise<unknown>;
   /** Removes chunks whatever a machine does with them, or has left of them: it finds that they are gone. */
   discard(ids: readonly string[]): Promise<void>;
   /** Tells the machines to drop what they run of this run. */

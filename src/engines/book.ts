@@ -19,6 +19,11 @@ export class Book {
     return [...this.chunks.values()];
   }
 
+  /** Those that are in the queue, as far as is known. */
+  get sent(): readonly string[] {
+    return this.all.flatMap(({ id, takenAt }) => (takenAt === undefined ? [] : [id]));
+  }
+
   get(id: string): Chunk | undefined {
     return this.chunks.get(id);
   }

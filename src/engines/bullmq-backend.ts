@@ -40,6 +40,19 @@ const LOT = 16;
 const CANCELLED_MS = 60_000;
 /** Milliseconds for each step of closing. */
 const CLOSE_MS = 1_000;
+/** Removes the jobs that have not ended and that no machine holds. BullMQ itself would remove one that has just ended, too. */
+const TAKE_BACK = `
+local completed, failed, wait, paused, active, prefix = unpack(KEYS)
+local taken = {}
+for _, id in ipairs(ARGV) do
+  local ended = redis.call('ZSCORE', completed, id) or redis.call('ZSCORE', failed, id)
+  if not ended and redis.call('EXISTS', prefix .. id .. ':lock') == 0 then
+    for _, list in ipairs({ wait, paused, active }) do redis.call('LREM', list, 0, id) end
+    redis.call('DEL', prefix .. id)
+    table.insert(taken, id)
+  end
+end
+return taken`;
 const STALLED = /stalled more than allowable limit/;
 
 export class BullMqBackend implements Backend {
@@ -86,8 +99,11 @@ export class BullMqBackend implements Backend {
 
   async submit(chunks: readonly Envelope[]): Promise<void> {
     await this.lease?.assure();
+    const { queue, link } = this.open_;
     try {
-      await this.open_.queue.addBulk(
+      // BullMQ says it when it begins, and a server that has lost its data since has forgotten it.
+      await link.client.hset(queue.toKey('meta'), 'opts.maxLenEvents', EVENTS);
+      await queue.addBulk(
         chunks.map((envelope) => ({ name: 'chunk', data: envelope, opts: { jobId: envelope.chunk } })),
       );
     } catch (error) {
@@ -134,10 +150,16 @@ export class BullMqBackend implements Backend {
     });
   }
 
+  async takeBack(ids: readonly string[]): Promise<readonly string[]> {
+    const { queue, link } = this.open_;
+    const keys = ['completed', 'failed', 'wait', 'paused', 'active', ''].map((name) => queue.toKey(name));
+    return (await link.client.eval(TAKE_BACK, keys.length, ...keys, ...ids)) as string[];
+  }
+
+  /** @returns those that a machine has locked, and that therefore stay */
   async remove(ids: readonly string[]): Promise<string[]> {
     const { queue } = this.open_;
     const codes = await Promise.all(ids.map((id) => queue.remove(id)));
-    // 0: a machine has locked it.
     return ids.filter((_, at) => codes[at] === 0);
   }
 

@@ -50,7 +50,7 @@ export class ChunkEndings {
     const { events } = this.setup;
     if (!events.wants('progress')) return;
     try {
-      this.tell(chunk, [], data);
+      this.tell(chunk, data);
     } catch (error) {
       events.warning(error as Error);
     }
@@ -78,9 +78,9 @@ export class ChunkEndings {
     try {
       const outcome = readOutcome(sealed, { chunk: id, count: parcel.jobs.length, secret });
       trouble.over();
-      if (events.wants('progress')) this.tell(chunk, outcome.ids, outcome.progress);
+      if (events.wants('progress')) this.tell(chunk, outcome.progress);
       const endings = endingsOf(chunk, outcome, retries);
-      sizer.observe(endings.ran, endings.totalMs);
+      sizer.observe(endings.ran, endings.totalMs, endings.unfit);
       for (const worker of new Set(outcome.ids)) sizer.saw(`${outcome.machine} ${worker}`);
       this.again(chunk, endings.again);
       this.retry(endings.retries);
@@ -137,16 +137,11 @@ export class ChunkEndings {
     this.setup.trouble.met(error);
   }
 
-  /**
-   * Progress that was not told yet.
-   * @param ids of the workers, by position, where they are known by now
-   */
-  private tell(chunk: Chunk, ids: readonly number[], progress: unknown): void {
-    const { first, indices } = chunk.parcel;
-    for (const [number, index, data] of checkProgress(progress)) {
+  /** Progress that was not told yet. */
+  private tell(chunk: Chunk, progress: unknown): void {
+    for (const [number, index, data, id] of checkProgress(progress)) {
       if (number < chunk.told) continue;
       chunk.told = number + 1;
-      const id = ids[indices?.indexOf(index) ?? index - first] ?? 0;
       this.setup.events.progress({ index, id, data });
     }
   }

@@ -4,14 +4,16 @@ import { MAX_JOBS, MAX_OUTSTANDING } from './limits.js';
  * How many jobs a chunk gets, and how many chunks may be on their way.
  *
  * A chunk costs a round trip through the server whatever is in it, and is what a dead machine has to do again: so it aims
- * at half a second of one worker's time. What was measured grows it carefully, since one lucky job proves little. Pure:
- * what it knows it was told.
+ * at half a second of one worker's time. What was measured grows it carefully, since one lucky job proves little. Where
+ * results did not fit into a report it gets no more jobs than did. Pure: what it knows it was told.
  */
 
 /** Milliseconds of work that a chunk aims at. */
 const TARGET_MS = 500;
 /** A chunk is at most so many times the largest that came back. */
 const GROWTH = 8;
+/** So many times as many jobs are tried after a chunk whose results have fitted. */
+const CARE = 1.05;
 /** Chunks on the way for each worker of the fleet: one runs, one waits, and some for the way there. */
 const AHEAD = 3;
 /** Chunks on the way while nothing is known of the fleet. */
@@ -20,6 +22,8 @@ const FIRST = 16;
 export class ChunkSizer {
   private jobMs: number | undefined;
   private largest = 0;
+  /** Jobs whose results fit into one report, as far as is known. */
+  private fit = MAX_JOBS;
   private readonly workers = new Set<string>();
   private slots = 0;
   /** Chunks that the server has room for, as far as is known. */
@@ -28,9 +32,15 @@ export class ChunkSizer {
   /** @param fixed jobs per chunk, or let it adapt */
   constructor(private readonly fixed: number | 'auto') {}
 
-  /** @param count jobs of a chunk that came back; @param totalMs what they took, added up */
-  observe(count: number, totalMs: number): void {
+  /**
+   * @param count jobs of a chunk that came back; @param totalMs what they took, added up
+   * @param unfit others of it, whose results did not fit into the report
+   */
+  observe(count: number, totalMs: number, unfit: number): void {
     if (count === 0) return;
+    // Carefully: what does not fit runs again.
+    if (unfit > 0) this.fit = count;
+    else if (count >= this.fit) this.fit = Math.min(MAX_JOBS, Math.ceil(this.fit * CARE));
     if (this.room < MAX_OUTSTANDING) this.room += 1;
     const sample = totalMs / count;
     const known = this.jobMs;
@@ -67,10 +77,10 @@ export class ChunkSizer {
 
   /** @param remaining jobs left to hand out, `Infinity` while nobody knows */
   size(remaining: number): number {
-    if (this.fixed !== 'auto') return Math.min(this.fixed, MAX_JOBS);
+    if (this.fixed !== 'auto') return Math.min(this.fixed, this.fit);
     if (this.jobMs === undefined) return 1;
     const byTime = this.jobMs > 0 ? Math.floor(TARGET_MS / this.jobMs) : MAX_JOBS;
     const fair = Math.ceil(remaining / (2 * this.known));
-    return Math.max(1, Math.min(byTime, this.largest * GROWTH, fair, MAX_JOBS));
+    return Math.max(1, Math.min(byTime, this.largest * GROWTH, fair, this.fit));
   }
 }

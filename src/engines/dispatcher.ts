@@ -84,6 +84,7 @@ export class Dispatcher implements EngineRun {
     this.sizer = new ChunkSizer(options.batchSize);
     this.trouble = new Trouble(events, () => clock.now());
     this.traffic = new Traffic(backend, clock, {
+      wants: (id) => book.get(id) !== undefined,
       taken: (ids) => book.arrived(ids, clock.now()),
       refused: (error) => this.refused(error),
     });
@@ -93,7 +94,7 @@ export class Dispatcher implements EngineRun {
       lost: (ids) => this.lost(ids),
       fleet: (fleet) => this.fleet(fleet),
       noWorkers: (error, isFatal) => (isFatal ? this.trouble.fail(error) : events.warning(error)),
-      mayLeave: () => (goesOn() ? [...this.surplus] : book.ids),
+      mayLeave: () => (goesOn() ? [...this.surplus] : book.sent),
       refused: (error) => this.refused(error),
       left: (ids) => this.left(ids),
     });

@@ -21,7 +21,7 @@ export class FleetBook {
   read(texts: Readonly<Record<string, string>>): { readonly fleet: Fleet; readonly gone: readonly string[] } {
     const now = this.now();
     const gone: string[] = [];
-    let machines = 0;
+    const machines = new Set<string>();
     let slots = 0;
     for (const [name, text] of Object.entries(texts)) {
       const known = this.seen.get(name);
@@ -31,7 +31,7 @@ export class FleetBook {
         gone.push(name);
         this.seen.delete(name);
       } else if (now - at <= SILENT_MS) {
-        machines += 1;
+        machines.add(name);
         slots += slotsOf(text);
       }
     }

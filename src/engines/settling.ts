@@ -26,11 +26,13 @@ export interface Endings {
   /** Milliseconds, added up over `ran` jobs. */
   totalMs: number;
   ran: number;
+  /** Jobs of `again` that did run, but whose results did not fit into the report. */
+  unfit: number;
 }
 
 /** @param policy is charged for each attempt that failed */
 export function endingsOf(chunk: Chunk, outcome: Outcome, policy: RetryPolicy): Endings {
-  const endings: Endings = { settlements: [], retries: [], again: [], totalMs: 0, ran: 0 };
+  const endings: Endings = { settlements: [], retries: [], again: [], totalMs: 0, ran: 0, unfit: 0 };
   const failed = new Map((outcome.failed ?? []).map(([at, kind, error]) => [at, { kind, error }] as const));
   const again = new Set(outcome.again);
   const absent = new Set(outcome.absent);
@@ -38,6 +40,7 @@ export function endingsOf(chunk: Chunk, outcome: Outcome, policy: RetryPolicy): 
     if (chunk.foreign?.has(at) === true) continue;
     if (again.has(at)) {
       endings.again.push(at);
+      if (outcome.ids[at] !== 0) endings.unfit += 1;
       continue;
     }
     const index = indexAt(chunk.parcel, at);

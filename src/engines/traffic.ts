@@ -20,7 +20,9 @@ const RETRY_MS = [100, 5_000] as const;
 
 /** What traffic tells the dispatcher. */
 export interface TrafficEvents {
-  /** The queue has these. */
+  /** Whether this chunk has no ending yet: one that has come back before its own answer is not sent again. */
+  wants(id: string): boolean;
+  /** The queue has these, as far as is known: they are not sent again. */
   taken(ids: readonly string[]): void;
   /** A call failed and will be made again. */
   refused(error: Error): void;
@@ -42,18 +44,13 @@ export class Traffic {
     private readonly events: TrafficEvents,
   ) {}
 
-  /** Chunks that the queue has not taken yet. */
-  get waiting(): number {
-    return this.outbox.length;
-  }
-
   /** Sends a chunk, or sends one again that the queue has lost. */
   submit(envelope: Envelope): void {
     this.outbox.push(envelope);
     this.clock.soon(() => this.kick());
   }
 
-  /** Forgets what was not sent, and whatever may still come back. @returns their ids */
+  /** Forgets what was not sent; what is on its way there is told as taken, whatever becomes of it. @returns their ids */
   leave(): readonly string[] {
     if (this.state === 'open') this.state = 'leaving';
     return this.withdraw();
@@ -104,7 +101,8 @@ export class Traffic {
 
   private async work(): Promise<void> {
     while (!this.isClosed && (this.outbox.length > 0 || this.spent.length > 0)) {
-      const chunks = this.outbox.splice(0, LOT);
+      const chunks = this.outbox.splice(0, LOT).filter(({ chunk }) => this.events.wants(chunk));
+      const sent = chunks.map(({ chunk }) => chunk);
       const ids = this.spent.splice(0, LOT);
       try {
         // Out before in: a server that is full takes something in again only after that.
@@ -112,11 +110,12 @@ export class Traffic {
         ids.length = 0;
         if (chunks.length > 0) {
           await this.backend.submit(chunks);
-          this.events.taken(chunks.map(({ chunk }) => chunk));
+          this.events.taken(sent);
         }
         this.failures = 0;
       } catch (error) {
         if (this.state === 'open') this.outbox.unshift(...chunks);
+        else this.events.taken(sent);
         this.spent.unshift(...ids);
         if (!this.isClosed) this.retryLater(error as Error);
         return;

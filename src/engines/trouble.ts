@@ -7,8 +7,8 @@ import { refusalOf, shown } from './refusal.js';
 
 /**
  * Machines that refuse chunks, reports that can't be used, and a server that refuses commands. One bad machine must not end
- * a run that others carry: it is a warning, its jobs run elsewhere. Where nobody else is left, or three machines in a row
- * fail, or all there are and three chunks, the run does; it fails once.
+ * a run that others carry, however often it comes back: it is a warning, its jobs run elsewhere. Where nobody else is left,
+ * or all that are there have failed and three chunks in a row, the run does; it fails once.
  */
 
 const MANY = 3;
@@ -17,10 +17,12 @@ const QUIET_MS = 10_000;
 
 export class Trouble {
   private latest: Error | undefined;
+  /** Who failed, and how many reports that name nobody. */
   private readonly who = new Set<string>();
+  private unnamed = 0;
   private inARow = 0;
-  /** Machines that are there, as far as is known. */
-  private machines = Number.POSITIVE_INFINITY;
+  /** Machines that are there, once that is known. */
+  private machines: ReadonlySet<string> | undefined;
   private saidAt = new Map<string, number>();
   private hasFailed = false;
 
@@ -41,9 +43,10 @@ export class Trouble {
     // A machine that leaves, or has begun something else, is no bad one.
     if (error.code === 'ERR_ENGINE_CANCELLED') return this.warnOnce(error);
     this.latest = error;
-    this.who.add(error.machine ?? `a report ${this.who.size}`);
+    if (error.machine === undefined) this.unnamed += 1;
+    else this.who.add(error.machine);
     this.inARow += 1;
-    if (this.who.size >= MANY || (this.inARow >= MANY && this.who.size >= this.machines)) this.fail(error);
+    if (this.isHopeless) this.fail(error);
     else if (this.inARow <= MANY) this.events.warning(error);
     else this.warnOnce(error);
   }
@@ -52,13 +55,14 @@ export class Trouble {
   over(): void {
     this.latest = undefined;
     this.who.clear();
+    this.unnamed = 0;
     this.inARow = 0;
   }
 
   /** Those who failed leave: if nobody else is there, the run can't go on. */
   fleet({ machines }: Fleet): void {
     this.machines = machines;
-    if (machines === 0 && this.latest !== undefined) this.fail(this.latest);
+    if (this.latest !== undefined && (machines.size === 0 || this.isHopeless)) this.fail(this.latest);
   }
 
   /** The server did not do something. @returns whether that is because it is full */
@@ -79,6 +83,13 @@ export class Trouble {
     const words = `Machine ${machine}: ${shown(message)}`;
     const error = isOurs(code) ? engineError(code, words) : new ThreadFactoryError(words, { code });
     return Object.assign(error, { machine });
+  }
+
+  /** Whether nobody is there who has not failed. */
+  private get isHopeless(): boolean {
+    if (this.inARow < MANY || this.machines === undefined) return false;
+    const others = [...this.machines].filter((name) => !this.who.has(name));
+    return others.length <= this.unnamed;
   }
 
   private warnOnce(error: Error & { code?: unknown }): void {

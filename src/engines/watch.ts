@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../clock.js';
-import type { Backend, Finished, Fleet, Survey } from './backend.js';
+import type { Backend, Finished, Fleet } from './backend.js';
 import type { Chunk } from './chunk.js';
 import { engineError } from './codes.js';
 
@@ -127,7 +127,8 @@ export class Watch {
       for (const [id, finished] of await this.backend.collect(ids)) this.events.finished(id, finished);
     }
     if (this.closed) return;
-    await this.clear(survey);
+    const mayLeave = this.events.mayLeave();
+    if (mayLeave.length > 0) this.events.left(await this.backend.takeBack(mayLeave));
     if (this.closed) return;
     const isThere = (id: string): boolean =>
       [survey.active, survey.waiting, survey.finished].some((ids) => ids.has(id));
@@ -137,20 +138,12 @@ export class Watch {
     if (lost.length > 0) this.events.lost(lost.map(({ id }) => id));
   }
 
-  private async clear(survey: Survey): Promise<void> {
-    const ids = this.events.mayLeave().filter((id) => !survey.finished.has(id));
-    if (ids.length === 0 || this.closed) return;
-    // A running chunk is locked and stays; that of a dead machine is not any more.
-    const held = new Set(await this.backend.remove(ids));
-    this.events.left(ids.filter((id) => !held.has(id)));
-  }
-
   private async count(): Promise<void> {
     const fleet = await this.backend.fleet();
     if (this.closed) return;
     this.events.fleet(fleet);
     const now = this.clock.now();
-    if (fleet.machines > 0 || this.events.outstanding().length === 0) return this.heard();
+    if (fleet.machines.size > 0 || this.events.outstanding().length === 0) return this.heard();
     this.lonelySince ??= now;
     const waited = now - this.lonelySince;
     const { noWorkersTimeout } = this.times;

@@ -32,7 +32,7 @@ export class MemoryBackend implements Backend {
   events: BackendEvents | undefined;
   leftovers: Leftover[] = [];
   private readonly expecting: { count: number; resolve: () => void }[] = [];
-  private readonly workers: { worker: MemoryWorker; slots: number; busy: number }[] = [];
+  private readonly workers: { name: string; worker: MemoryWorker; slots: number; busy: number }[] = [];
 
   async open(events: BackendEvents): Promise<readonly Leftover[]> {
     this.events = events;
@@ -74,11 +74,15 @@ export class MemoryBackend implements Backend {
     });
   }
 
-  async remove(ids: readonly string[]): Promise<string[]> {
+  async takeBack(ids: readonly string[]): Promise<string[]> {
+    const taken = ids.filter((id) => ['waiting', undefined].includes(this.entries.get(id)?.state));
+    for (const id of taken) this.entries.delete(id);
+    return taken;
+  }
+
+  async remove(ids: readonly string[]): Promise<void> {
     this.calls.push(`remove ${ids.length}`);
-    const held = ids.filter((id) => this.entries.get(id)?.state === 'active');
-    for (const id of ids) if (!held.includes(id)) this.entries.delete(id);
-    return held;
+    for (const id of ids) if (this.entries.get(id)?.state !== 'active') this.entries.delete(id);
   }
 
   async discard(ids: readonly string[]): Promise<void> {
@@ -91,7 +95,7 @@ export class MemoryBackend implements Backend {
 
   async fleet(): Promise<Fleet> {
     const slots = this.workers.reduce((sum, { slots }) => sum + slots, 0);
-    return { machines: this.workers.length, slots };
+    return { machines: new Set(this.workers.map(({ name }) => name)), slots };
   }
 
   async close(): Promise<void> {
@@ -99,8 +103,8 @@ export class MemoryBackend implements Backend {
   }
 
   /** A machine connects. @returns what disconnects it; what it runs is not heard of any more */
-  connect(worker: MemoryWorker, slots: number): () => void {
-    const seat = { worker, slots, busy: 0 };
+  connect(worker: MemoryWorker, slots: number, name = 'm'): () => void {
+    const seat = { name, worker, slots, busy: 0 };
     this.workers.push(seat);
     this.serve();
     return () => {

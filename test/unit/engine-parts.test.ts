@@ -58,7 +58,7 @@ describe('a chunk that a machine runs', () => {
 
   it('fails a job whose progress is too large, as one whose result is', () => {
     const open = chunk(2);
-    expect(open.note(0, 'x'.repeat(2_000_000))).toBe(false);
+    expect(open.note(0, 'x'.repeat(2_000_000), 1)).toBe(false);
     const completed = { job: 0, id: 1, attempt: 1, startedAt: 1, duration: 1, done: 0, total: undefined };
     open.settle(0, { ...completed, index: 0, result: 'r' }, () => false);
     open.settle(1, { ...completed, index: 1, result: 'x'.repeat(2_000_000) }, () => false);
@@ -75,13 +75,13 @@ describe('a chunk that a machine runs', () => {
 
   it('keeps the latest progress, within limits', () => {
     const open = chunk(1);
-    for (let n = 0; n < 3_000; n += 1) open.note(0, n);
+    for (let n = 0; n < 3_000; n += 1) open.note(0, n, 1);
     expect(open.progressFrom(0)).toHaveLength(1_000);
     expect(open.progressFrom(2_998)).toEqual([
-      [2_998, 0, 2_998],
-      [2_999, 0, 2_999],
+      [2_998, 0, 2_998, 1],
+      [2_999, 0, 2_999, 1],
     ]);
-    for (let n = 0; n < 20; n += 1) open.note(0, 'x'.repeat(500_000));
+    for (let n = 0; n < 20; n += 1) open.note(0, 'x'.repeat(500_000), 1);
     expect(read(open, 1).progress).toHaveLength(2);
   });
 });
@@ -93,7 +93,7 @@ describe('traffic', () => {
     backend.remove = async () => {
       throw new Error('Connection is closed.');
     };
-    const traffic = new Traffic(backend, clock, { taken() {}, refused() {} });
+    const traffic = new Traffic(backend, clock, { wants: () => true, taken() {}, refused() {} });
     traffic.remove('c1');
     const closed = traffic.close(1_000);
     for (let turn = 0; turn < 200; turn += 1) {
@@ -108,7 +108,7 @@ describe('traffic', () => {
     const clock = new FakeClock();
     const backend = new MemoryBackend();
     backend.refusals.push(new Error('OOM command not allowed'));
-    const traffic = new Traffic(backend, clock, { taken() {}, refused() {} });
+    const traffic = new Traffic(backend, clock, { wants: () => true, taken() {}, refused() {} });
     traffic.submit({ chunk: 'c1' } as Envelope);
     clock.flush();
     traffic.leave();
@@ -123,6 +123,21 @@ describe('traffic', () => {
 describe('the size of a chunk', () => {
   it('is never more than a machine takes, also where it is fixed', () => {
     expect([new ChunkSizer(20_000).size(50_000), new ChunkSizer(7).size(50_000)]).toEqual([MAX_JOBS, 7]);
+  });
+
+  it('is at most what has fitted into a report, also where it is fixed, and grows again with care', () => {
+    for (const sizer of [new ChunkSizer(1_000), new ChunkSizer('auto')]) {
+      sizer.observe(1_000, 1, 0);
+      expect(sizer.size(1e9)).toBeGreaterThanOrEqual(1_000);
+      sizer.observe(40, 1, 960);
+      expect(sizer.size(1e9)).toBe(40);
+      sizer.observe(40, 1, 0);
+      expect(sizer.size(1e9)).toBe(42);
+      sizer.observe(5, 1, 0);
+      expect(sizer.size(1e9)).toBe(42);
+      for (let turn = 0; turn < 200; turn += 1) sizer.observe(sizer.size(1e9), 1, 0);
+      expect(sizer.size(1e9)).toBeGreaterThanOrEqual(1_000);
+    }
   });
 });
 
@@ -157,7 +172,7 @@ describe('trouble', () => {
     const refuse = (trouble: Trouble): void =>
       trouble.met(trouble.errorOf('ERR_ENGINE_ENVELOPE a it was not signed'));
     const alone = made();
-    alone.trouble.fleet({ machines: 1, slots: 1 });
+    alone.trouble.fleet({ machines: new Set('a'), slots: 1 });
     for (let turn = 0; turn < 3; turn += 1) refuse(alone.trouble);
     expect(alone.told).toEqual([
       'ERR_ENGINE_ENVELOPE',
@@ -165,7 +180,7 @@ describe('trouble', () => {
       ['failed', 'ERR_ENGINE_ENVELOPE'],
     ]);
     const one = made();
-    one.trouble.fleet({ machines: 2, slots: 2 });
+    one.trouble.fleet({ machines: new Set('ab'), slots: 2 });
     for (let turn = 0; turn < 100; turn += 1) refuse(one.trouble);
     // Said three times, and from then on once in a while.
     expect(one.told).toEqual(Array.from({ length: 4 }, () => 'ERR_ENGINE_ENVELOPE'));
