@@ -44,6 +44,8 @@ export class Machine {
   private session: Session | undefined;
   private readonly running = new RunningChunks();
   private entering: Promise<unknown> = Promise.resolve();
+  /** Until it resolves, numbers of workers are still in use. */
+  private dropped: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly setup: MachineSetup,
@@ -85,6 +87,7 @@ export class Machine {
       await session.over;
       this.setup.clock.clear(timer);
     }
+    await this.dropped;
     this.state = 'stopped';
   }
 
@@ -128,6 +131,7 @@ export class Machine {
       await this.oneDone();
     }
     if (this.session !== undefined && this.session.timeout !== timeout) await this.endSession(this.session);
+    await this.dropped;
     if (this.state !== 'open') throw this.reason('ERR_ENGINE_CANCELLED', 'this machine is stopping');
     this.session ??= this.begin(timeout);
     const added = new RunningChunk(chunk, this.session, this.setup.clock, tell);
@@ -155,7 +159,7 @@ export class Machine {
       {
         attemptsBefore: (index) => running.attemptsBefore(index),
         settled: (...args) => this.settled(...args),
-        progress: (index, data) => this.progressed(index, data),
+        progress: (about) => this.progressed(about),
         failed: (error) => {
           this.dropSession(this.reason((error as { code?: string }).code ?? 'ERR_SPEC', error.message));
           events.broken(error);
@@ -186,6 +190,7 @@ export class Machine {
       if (each.session === session && running.remove(each)) each.drop(error);
     }
     session.halt('aborted');
+    this.dropped = session.over;
   }
 
   // ---- endings ---------------------------------------------------------------------------------------------------
@@ -205,9 +210,9 @@ export class Machine {
     running.report(running.chunk.close(this.setup.name, this.setup.secret));
   }
 
-  private progressed(index: number, data: unknown): void {
+  private progressed({ index, id, data }: Parameters<SessionEvents['progress']>[0]): void {
     const running = this.running.find(index)?.running;
-    if (running?.chunk.note(index, data) === true) running.progressed();
+    if (running?.chunk.note(index, data, id) === true) running.progressed();
   }
 
   private reason(code: string, message: string, cause?: unknown): Error {

@@ -72,7 +72,7 @@ export class OpenChunk {
   }
 
   /** A job called `progress`. @returns whether there is something to tell */
-  note(index: number, data: unknown): boolean {
+  note(index: number, data: unknown, id: number): boolean {
     const json = data === undefined ? 'null' : toJson(data, `progress of job ${index}`);
     const refusal =
       json instanceof Error ? json : tooLarge(json, `Progress of job ${index}`, MAX_PROGRESS_SIZE);
@@ -81,7 +81,7 @@ export class OpenChunk {
       if (!this.spoiled.has(position)) this.spoiled.set(position, refusal);
       return false;
     }
-    this.progress.push([this.progressed++, index, data]);
+    this.progress.push([this.progressed++, index, data, id]);
     this.progressSizes.push(String(json).length);
     this.progressSize += String(json).length;
     while (this.progress.length > MAX_PROGRESS || this.progressSize > MAX_PROGRESS_SIZE) {

@@ -36,8 +36,8 @@ export interface Outcome {
   readonly progress?: readonly Progress[];
 }
 
-/** Progress of one job. */
-export type Progress = readonly [number: number, index: number, data: unknown];
+/** Progress of one job, and the number of its worker. */
+export type Progress = readonly [number: number, index: number, data: unknown, id: number];
 
 const KINDS: readonly unknown[] = ['threw', 'timeout', 'refused', 'crashed'] satisfies FailureKind[];
 
@@ -95,10 +95,13 @@ export function readOutcome(
 export function checkProgress(progress: unknown): readonly Progress[] {
   if (progress === undefined) return [];
   return list(progress, 'its progress', MAX_PROGRESS).map((entry) => {
-    const [number, index, data] = list(entry, 'progress', 3);
-    whole(number, 'its number', 0, MAX_INDEX);
-    whole(index, 'its index', 0, MAX_INDEX);
-    return [number as number, index as number, data] as const;
+    const [number, index, data, id] = list(entry, 'progress', 4);
+    return [
+      whole(number, 'its number', 0, MAX_INDEX),
+      whole(index, 'its index', 0, MAX_INDEX),
+      data,
+      whole(id, 'its worker', 0, MAX_INDEX),
+    ] as const;
   });
 }
 

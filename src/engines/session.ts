@@ -26,7 +26,7 @@ export interface SessionEvents {
   attemptsBefore(index: number): number;
   /** @param threw whether the job itself threw or timed out, so that another try may end otherwise */
   settled(settlements: readonly Settlement[], threw: (error: unknown) => boolean): void;
-  progress(index: number, data: unknown): void;
+  progress(about: { readonly index: number; readonly id: number; readonly data: unknown }): void;
   /** The module can't be loaded, or the workers don't start. */
   failed(error: Error): void;
   ready(about: { id: number; pid: number }): void;
@@ -92,7 +92,7 @@ export class Session {
       {
         settled: (settlements) => events.settled(settlements, (error) => this.threw.has(error as object)),
         retry: () => {},
-        progress: ({ index, data }) => events.progress(index, data),
+        progress: (about) => events.progress(about),
         crashed: () => {},
         over: () => {
           events.over();
