@@ -11,7 +11,7 @@ import type { Engine } from '../options.js';
 import type { Backend } from './backend.js';
 import { BullMqBackend } from './bullmq-backend.js';
 import type { Connection } from './connection.js';
-import { checkConnection, checkUrl } from './connection.js';
+import { checkConnection, checkServer } from './connection.js';
 import { Dispatcher } from './dispatcher.js';
 import type { BullMqModule } from './library.js';
 import { checkName, namesOf, randomName, runOf, specHash } from './names.js';
@@ -113,7 +113,7 @@ export function checkSecret(value: unknown): string {
 }
 
 async function openBullMq(options: Checked, setup: EngineSetup): Promise<OpenEngine> {
-  checkUrl(options.connection);
+  checkServer(options.connection);
   const run = runOf(setup.options.journal);
   const head = { run, spec: specHash(setup.module.id), timeout: setup.options.timeout };
   const backend = new BullMqBackend({

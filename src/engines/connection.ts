@@ -62,9 +62,14 @@ export function readSecret(file: string): string {
 
 /**
  * Without a server to go to, ioredis would take one of this machine.
- * @throws OptionError where a URL is to be used and is not there: most often a variable that is not set
+ * @throws OptionError where a URL is to be used and is not there: most often a variable that is not set; and for
+ *   `keyPrefix`, which bullmq can't have
  */
-export function checkUrl(connection: Connection): void {
+export function checkServer(connection: Connection): void {
+  const { keyPrefix } = optionsOf(connection);
+  if (keyPrefix !== undefined && keyPrefix !== '') {
+    throw new OptionError('Expected `connection` without `keyPrefix`: the option `prefix` begins every key');
+  }
   if (isClient(connection) || !Object.hasOwn(connection, 'url')) return;
   const { url, host, path, sentinels } = connection as Readonly<Record<string, unknown>>;
   if ([host, path, sentinels].some((other) => other !== undefined)) return;
@@ -79,10 +84,14 @@ export function isClient(connection: Connection): connection is Redis {
   return isFunction((connection as { duplicate?: unknown }).duplicate);
 }
 
+function optionsOf(connection: Connection): Readonly<Record<string, unknown>> {
+  const { options = connection } = connection as { options?: object };
+  return options as Readonly<Record<string, unknown>>;
+}
+
 /** Texts that must be shown to nobody. */
 export function secretsOf(connection: Connection): readonly string[] {
-  const { options = connection } = connection as { options?: object };
-  const { url, password, sentinelPassword } = options as Readonly<Record<string, unknown>>;
+  const { url, password, sentinelPassword } = optionsOf(connection);
   const secrets = [password, sentinelPassword];
   if (typeof url === 'string' && URL.canParse(url)) {
     const parsed = new URL(url);

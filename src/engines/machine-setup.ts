@@ -1,4 +1,4 @@
-import { realpathSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Clock } from '../clock.js';
@@ -24,13 +24,13 @@ import type { CheckedWork } from './work-options.js';
 export function resolveModule(module: string | URL, from: string): string {
   const text = String(module);
   const path = text.startsWith('file:') ? fileURLToPath(text) : isAbsolute(text) ? text : resolve(from, text);
+  let cause: unknown;
   try {
-    return realpathSync(path);
-  } catch (cause) {
-    throw new SpecError(`There is no module ${path} (given as "${text}"). Pass the path of a file.`, {
-      cause,
-    });
+    if (statSync(path).isFile()) return realpathSync(path);
+  } catch (error) {
+    cause = error;
   }
+  throw new SpecError(`There is no module ${path} (given as "${text}"). Pass the path of a file.`, { cause });
 }
 
 /** How a machine forks and what it is called. */

@@ -116,6 +116,11 @@ export class Link {
       this.onceRefused?.(
         engineError('ERR_ENGINE_AUTH', `The server refused user name or password: ${this.lastError}`),
       );
+    } else if (error.name === 'ReplyError') {
+      // A database that is not there: ioredis would go on in another one.
+      this.onceRefused?.(
+        engineError('ERR_ENGINE_REFUSED', `The server refused \`connection\`: ${this.lastError}`),
+      );
     }
   }
 

@@ -6,7 +6,7 @@ import { systemClock } from '../clock.js';
 import { probeParentDeathSignal } from '../manager/pdeathsig.js';
 import { SELF } from '../paths.js';
 import { isWorker } from '../registry.js';
-import { checkUrl } from './connection.js';
+import { checkServer } from './connection.js';
 import { BEAT_MS } from './fleet-book.js';
 import type { Library } from './library.js';
 import { loadLibrary } from './library.js';
@@ -58,7 +58,7 @@ export async function work(module: string | URL, options: WorkOptions): Promise<
 
 /** The same for a path that is absolute and options that are checked. */
 export async function startMachine(path: string, options: CheckedWork): Promise<Work> {
-  checkUrl(options.connection);
+  checkServer(options.connection);
   const [library, parentDeath] = await Promise.all([loadLibrary(options.bullmq), probeParentDeathSignal()]);
   const at = new Station(path, options, library, parentDeath);
   try {

@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { BullMqOptions, Work, WorkOptions } from '../../src/engines/index.js';
@@ -51,6 +51,28 @@ describe.skipIf(!hasRedis)(`more than one machine (${WITHOUT_REDIS} else)`, () =
     const away = { code: 'ERR_ENGINE_UNREACHABLE' };
     await expect(submit({ connection, connectTimeout: 200 }).factory.start([1])).rejects.toMatchObject(away);
     await expect(start({ connection, connectTimeout: 200 })).rejects.toMatchObject(away);
+  });
+
+  it('goes to no other database than the one that was asked for, which is not there', async () => {
+    const connection = { ...server.connection, db: 99 };
+    const refused = {
+      code: 'ERR_ENGINE_REFUSED',
+      message: expect.stringContaining('DB index is out of range'),
+    };
+    await expect(submit({ connection }).factory.start([1])).rejects.toMatchObject(refused);
+    await expect(start({ connection })).rejects.toMatchObject(refused);
+  });
+
+  it('says that a key prefix and a folder as the module are no use', async () => {
+    const connection = { ...server.connection, keyPrefix: 'mine:' };
+    const prefixed = { code: 'ERR_OPTION', message: expect.stringContaining('the option `prefix`') };
+    await expect(submit({ connection }).factory.start([1])).rejects.toMatchObject(prefixed);
+    await expect(start({ connection })).rejects.toMatchObject(prefixed);
+    const folder = work(dirname(SPEC), { name, connection: server.connection });
+    await expect(folder).rejects.toMatchObject({
+      code: 'ERR_SPEC',
+      message: expect.stringContaining('no module'),
+    });
   });
 
   it('finds the module beside an ES module, in a folder of any name', async () => {

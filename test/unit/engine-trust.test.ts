@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
-  checkUrl,
+  checkServer,
   connectionFromEnv,
   redact,
   secretsOf,
@@ -200,14 +200,14 @@ describe('a connection', () => {
   it.each([{ url: undefined }, { url: '' }])(
     'without the address it is to have is refused: %o',
     (connection) => {
-      expect(() => checkUrl(connection as never)).toThrow(/is the variable set/);
+      expect(() => checkServer(connection as never)).toThrow(/is the variable set/);
     },
   );
 
   it.each([{}, { host: 'h' }, { url: 'redis://h' }, { url: undefined, host: 'h' }])(
     'may be %o',
     (connection) => {
-      expect(() => checkUrl(connection as never)).not.toThrow();
+      expect(() => checkServer(connection as never)).not.toThrow();
     },
   );
 });
