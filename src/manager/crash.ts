@@ -68,13 +68,14 @@ function blameForTimeout(
   innocent: readonly Held[],
 ): Blame {
   const [first] = begun;
+  const { overdue: late = [] } = worker;
   // It was killed for never beginning the job whose turn it was, which is to blame only if it had the worker to itself.
-  if (worker.overdue.length === 0 && worker.alone) return { culprits: begun, suspects: [], innocent };
-  if (worker.overdue.length === 0 && first !== undefined) {
+  if (late.length === 0 && worker.alone) return { culprits: begun, suspects: [], innocent };
+  if (late.length === 0 && first !== undefined) {
     return { culprits: [], suspects: [first], innocent: [...begun.slice(1), ...innocent] };
   }
   const overdue = begun.filter(({ batch, position }) =>
-    worker.overdue.some((late) => late.batch === batch && late.position === position),
+    late.some((attempt) => attempt.batch === batch && attempt.position === position),
   );
   // Concurrent jobs announce each start. One of them in a synchronous loop makes all of them late, and those that
   // began before it the latest, so that only one that ran by itself is known to be the one.

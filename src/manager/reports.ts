@@ -120,7 +120,7 @@ export class Reports {
 
   /** A result that comes after its worker was killed for it is too late: the attempt has timed out either way. */
   private noteLate(worker: Worker, batch: Batch, failed: Map<number, FailedAttempt>): void {
-    for (const { batch: late, position } of worker.overdue) {
+    for (const { batch: late, position } of worker.overdue ?? []) {
       const error = timeoutError(this.parts.timeout ?? 0);
       if (late === batch) failed.set(position, { position, kind: 'timeout', error });
     }

@@ -73,8 +73,8 @@ export class Worker {
   exit: ChildExit | undefined;
   /** What it was SIGKILLed for, where it was by us and for no fault of a job. */
   killedFor: 'shutdownTimeout' | 'disconnect' | undefined;
-  /** Attempts that were over their time when it was killed. */
-  overdue: readonly AttemptAt[] = [];
+  /** Where it was killed for its jobs' time: those attempts that were over it. */
+  overdue: readonly AttemptAt[] | undefined;
 
   private _state: WorkerState = 'starting';
   private _reason: ExitReason | undefined;
@@ -83,12 +83,11 @@ export class Worker {
   private killTimer: Timer | undefined;
   /** Where there is a `timeout`. */
   private readonly deadline: Deadline | undefined;
-  private tookTooLong = false;
-  /** Whether a signal was sent to it. */
-  private wasKilled = false;
-  /** Whether it was killed for its job's time, and has until `killTimer` to clean up. */
-  private isInGrace = false;
-  private wasAborted = false;
+  /**
+   * How it was told to go: politely, by a signal, by one for its jobs' time (until `killTimer` it may clean up), or by an
+   * abort. No later signal makes less of the last two.
+   */
+  private told: 'asked' | 'killed' | 'overtime' | 'aborted' | undefined;
   /** Whether it takes no messages any more. */
   private isLost = false;
   private startupLeft: number;
@@ -127,8 +126,8 @@ export class Worker {
    * still ran, has died of that. Undefined where it was killed for no fault of theirs.
    */
   get fault(): 'timeout' | 'crashed' | undefined {
-    if (this.tookTooLong) return 'timeout';
-    return this.wasAborted ? undefined : 'crashed';
+    if (this.overdue !== undefined) return 'timeout';
+    return this.told === 'aborted' ? undefined : 'crashed';
   }
 
   get pid(): number | undefined {
@@ -195,6 +194,7 @@ export class Worker {
       return;
     }
     this.stop(reason);
+    this.told = 'asked';
     this.child.send({ brand: BRAND, type: 'finish' });
     if (was === 'ready') this.limitShutdown();
     else this.killAfter(this.startupLeft + this.limits.shutdownTimeout, 'shutdownTimeout');
@@ -204,16 +204,17 @@ export class Worker {
   kill(reason: ExitReason): void {
     if (this._state === 'exited') return;
     this.stop(reason);
-    this.wasKilled = true;
-    this.isInGrace ||= reason === 'timeout';
+    if (this.told !== 'overtime' && this.told !== 'aborted') {
+      this.told = reason === 'timeout' ? 'overtime' : 'killed';
+    }
     this.child.kill('SIGTERM');
     this.killAfter(KILL_GRACE_MS);
   }
 
   /** Ends the grace of one that was killed for its job's time. */
   hurry(): void {
-    if (!this.isInGrace) return;
-    this.isInGrace = false;
+    if (this.told !== 'overtime') return;
+    this.told = 'killed';
     this.clock.clear(this.killTimer);
     this.child.kill('SIGKILL');
   }
@@ -222,9 +223,10 @@ export class Worker {
   abort(): void {
     if (this._state === 'exited') return;
     this.stop('aborted');
-    this.wasAborted = true;
+    const { told } = this;
+    this.told = 'aborted';
     // Also one that is leaving in good order: its jobs still run.
-    if (this.wasReady && !this.wasKilled) {
+    if (this.wasReady && (told === undefined || told === 'asked')) {
       this.child.send({ brand: BRAND, type: 'abort' });
       this.killAfter(KILL_GRACE_MS);
     } else {
@@ -293,7 +295,7 @@ export class Worker {
     if (this._reason === 'startup') return;
     this.wasReady = true;
     // It was told to finish while it started up: what is left of the time for that is not for its `workerFinish`.
-    if (this._state === 'stopping' && !this.wasKilled && !this.wasAborted) {
+    if (this.told === 'asked') {
       this.killAfter(this.limits.shutdownTimeout, 'shutdownTimeout');
     }
     if (this._state !== 'beginning') return;
@@ -328,7 +330,6 @@ export class Worker {
 
   private overran(overdue: readonly AttemptAt[]): void {
     this.overdue = overdue;
-    this.tookTooLong = true;
     this.kill('timeout');
     this.events.lost();
   }

@@ -447,7 +447,7 @@ describe('the time of an attempt', () => {
     clock.advance(ALLOWED);
     clock.advance(400);
     child.say({ type: 'started', batch: 0, position: 0 });
-    expect([worker.overdue.length, child.signals]).toEqual([1, ['SIGTERM']]);
+    expect([worker.overdue?.length, child.signals]).toEqual([1, ['SIGTERM']]);
     child.exit({ signal: 'SIGTERM' });
     expect(clock.pending).toBe(0);
   });
