@@ -44,7 +44,16 @@ const HELD = {
   ],
   /** What a worker would only take time to load. */
   manager: [
-    ...['conductor', 'cpu-quota', 'flags', 'histogram', 'manager/fork'],
+    ...[
+      'conductor',
+      'cpu-quota',
+      'flags',
+      'histogram',
+      'manager/batch',
+      'manager/endings',
+      'manager/fork',
+      'manager/pace',
+    ],
     ...['manager/pdeathsig', 'manager/pool', 'manager/queue', 'manager/retry', 'manager/scheduler'],
     ...['manager/tally', 'manager/window'],
   ],

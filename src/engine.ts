@@ -1,4 +1,5 @@
 import type { Clock } from './clock.js';
+import type { Pace } from './manager/pace.js';
 import type { Admit } from './manager/queue.js';
 import type { Source } from './manager/source.js';
 import type { Settlement } from './manager/tally.js';
@@ -89,10 +90,8 @@ export interface EngineRun {
   readonly done?: boolean;
   /** The first step. Called once, after the caller has its run in hand. */
   begin(): void;
-  /** Jobs have come, or something else has changed: hands out what can be, in this turn of the event loop or the next. */
-  poke(): void;
-  /** Hands out nothing more, or goes on. */
-  hold(on: boolean): void;
+  /** When it hands out what can be: whoever has jobs for it pokes, whoever wants it to wait holds. */
+  readonly pace: Pace;
   /**
    * Ends early: nothing more is handed out; `over` follows.
    * @param reason politely, after what is running; or at once

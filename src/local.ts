@@ -5,6 +5,7 @@ import { anchored, childEnvironment, childFlags } from './flags.js';
 import type { SpawnChild } from './manager/child.js';
 import { crashError } from './manager/crash.js';
 import { forker } from './manager/fork.js';
+import type { Pace } from './manager/pace.js';
 import type { ParentDeathPrefix } from './manager/pdeathsig.js';
 import { probeParentDeathSignal } from './manager/pdeathsig.js';
 import { Pool } from './manager/pool.js';
@@ -88,16 +89,12 @@ class LocalRun implements EngineRun {
     return this.pool.workers;
   }
 
-  poke(): void {
-    this.scheduler.poke();
+  get pace(): Pace {
+    return this.scheduler.pace;
   }
 
   begin(): void {
     this.scheduler.step();
-  }
-
-  hold(on: boolean): void {
-    this.scheduler.hold(on);
   }
 
   halt(reason: 'stopped' | 'aborted'): void {

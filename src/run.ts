@@ -173,7 +173,7 @@ export class Run {
   hold(who: Holder, on: boolean): void {
     if (on) this.holders.add(who);
     else this.holders.delete(who);
-    this.running?.hold(this.holders.size > 0);
+    this.running?.pace.hold(this.holders.size > 0);
   }
 
   /** What it looks like now. */
@@ -230,7 +230,7 @@ export class Run {
     const source = createSource(
       list,
       {
-        available: () => this.running?.poke(),
+        available: () => this.running?.pace.poke(),
         failed: (error) => {
           // Nobody waits any more for a cleanup that took too long.
           if (!this.finishing) this.fail(error);
@@ -278,7 +278,7 @@ export class Run {
         over: () => this.ended?.(),
       },
     );
-    this.running.hold(this.holders.size > 0);
+    this.running.pace.hold(this.holders.size > 0);
     this.running.begin();
   }
 

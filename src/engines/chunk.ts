@@ -15,12 +15,6 @@ export interface Chunk {
   told: number;
 }
 
-/** The part of a parcel at these positions, in this order. */
-export function pick(parcel: Parcel, positions: readonly number[]): Parcel {
-  const indices = positions.map((at) => indexAt(parcel, at));
-  return { first: indices[0] ?? parcel.first, jobs: positions.map((at) => parcel.jobs[at]), indices };
-}
-
 /** Parcels as one, in the order given; without a list of indices where they follow one another. */
 export function join(parcels: readonly Parcel[]): Parcel | undefined {
   const [first] = parcels;

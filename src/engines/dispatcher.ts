@@ -1,5 +1,7 @@
-import type { Clock, Timer } from '../clock.js';
+import type { Clock } from '../clock.js';
 import type { EngineEvents, EngineRun, EngineWork } from '../engine.js';
+import { Endings } from '../manager/endings.js';
+import { Pace } from '../manager/pace.js';
 import { Queue } from '../manager/queue.js';
 import { RetryPolicy } from '../manager/retry.js';
 import { OrderWindow } from '../manager/window.js';
@@ -57,14 +59,13 @@ export class Dispatcher implements EngineRun {
   private readonly sizer: ChunkSizer;
   private readonly takeover: Takeover;
   private readonly feed: Feed;
-  private readonly endings: ChunkEndings;
+  private readonly endings: Endings;
+  private readonly chunkEndings: ChunkEndings;
   private readonly traffic: Traffic;
   private readonly watch: Watch;
   private readonly trouble: Trouble;
   private readonly departure: Departure;
-  private held = false;
-  private stepDue = false;
-  private retryTimer: Timer | undefined;
+  readonly pace: Pace;
   private isDown = false;
   /** Chunks that the server has no room for. */
   private surplus: ReadonlySet<string> = new Set();
@@ -80,6 +81,7 @@ export class Dispatcher implements EngineRun {
     const { book } = this;
     const goesOn = (): boolean => this.state === 'running';
     const remove = (id: string): void => this.traffic.remove(id);
+    this.pace = new Pace(clock, () => this.step());
     this.queue = new Queue(work.source, (index, job) => this.takeover.admit(index, job));
     this.sizer = new ChunkSizer(options.batchSize);
     this.trouble = new Trouble(events, () => clock.now());
@@ -99,18 +101,30 @@ export class Dispatcher implements EngineRun {
       left: (ids) => this.left(ids),
     });
     const { queue, sizer, trouble, watch, traffic } = this;
-    const shared = { events, clock, queue, retries, sizer, window, book, trouble, secret, remove, goesOn };
-    this.endings = new ChunkEndings(shared);
+    const endings = new Endings({ queue, retries, window, clock }, events);
+    const shared = {
+      events,
+      clock,
+      queue,
+      retries,
+      endings,
+      sizer,
+      window,
+      book,
+      trouble,
+      secret,
+      remove,
+      goesOn,
+    };
+    this.endings = endings;
+    this.chunkEndings = new ChunkEndings(shared);
     this.feed = new Feed({
       ...shared,
       source: work.source,
       head: setup.head,
       prefix: setup.prefix,
       submit: (envelope) => traffic.submit(envelope),
-      refused: (failures) => {
-        this.endings.conclude(failures);
-        this.poke();
-      },
+      again: () => this.pace.poke(),
     });
     this.departure = new Departure({ backend, clock, book, traffic, watch, over: () => this.isOver() });
     this.takeover = new Takeover({
@@ -130,27 +144,12 @@ export class Dispatcher implements EngineRun {
     this.step();
   }
 
-  poke(): void {
-    if (this.stepDue) return;
-    this.stepDue = true;
-    this.setup.clock.soon(() => {
-      this.stepDue = false;
-      this.step();
-    });
-  }
-
-  hold(on: boolean): void {
-    if (this.held === on) return;
-    this.held = on;
-    if (!on) this.poke();
-  }
-
   halt(reason: 'stopped' | 'aborted'): void {
     if (this.state === 'over') return;
     const before = this.state;
     this.state = 'halted';
-    this.setup.clock.clear(this.retryTimer);
-    this.queue.clear();
+    this.pace.stop();
+    this.endings.close(reason);
     this.work.source.close();
     this.book.takeOut(this.traffic.leave());
     if (reason === 'aborted') this.departure.leave(true);
@@ -191,13 +190,13 @@ export class Dispatcher implements EngineRun {
     if (this.book.get(id) === undefined) return;
     if (finished === undefined) return this.watch.look(id);
     this.watch.heard();
-    for (const chunk of this.book.takeOut([id])) this.endings.finished(chunk, finished);
+    for (const chunk of this.book.takeOut([id])) this.chunkEndings.finished(chunk, finished);
     this.goOn();
   }
 
   progress(id: string, data: unknown): void {
     const chunk = this.book.get(id);
-    if (chunk !== undefined) this.endings.progress(chunk, data);
+    if (chunk !== undefined) this.chunkEndings.progress(chunk, data);
   }
 
   // ---- from the watch --------------------------------------------------------------------------------------------
@@ -207,7 +206,7 @@ export class Dispatcher implements EngineRun {
     const chunks = this.book.takeOut(ids);
     if (chunks.length === 0) return;
     for (const chunk of chunks) {
-      this.endings.again(chunk);
+      this.chunkEndings.again(chunk);
       // What was sent when the connection broke is sent again later: it may still get there.
       this.traffic.remove(chunk.id);
     }
@@ -224,7 +223,7 @@ export class Dispatcher implements EngineRun {
   /** Chunks were taken back that no machine had begun, or whose machine is dead. */
   private left(ids: readonly string[]): void {
     this.surplus = new Set();
-    for (const chunk of this.book.takeOut(ids)) this.endings.again(chunk);
+    for (const chunk of this.book.takeOut(ids)) this.chunkEndings.again(chunk);
     this.goOn();
   }
 
@@ -247,38 +246,30 @@ export class Dispatcher implements EngineRun {
   /** Does everything that can be done now. */
   private step(): void {
     if (this.state !== 'running') return;
-    // One look at the clock a step: a retry that was not due yet when it could have been sent is woken up for.
+    // One look at the clock a step.
     const now = this.setup.clock.now();
-    if (!this.held) this.feed.hand(now);
+    if (!this.pace.held) this.feed.hand(now);
     // What was refused may have ended the run.
     if (!this.isRunning()) return;
-    if (this.work.source.exhausted && this.takeover.listEnded()) this.poke();
+    if (this.work.source.exhausted && this.takeover.listEnded()) this.pace.poke();
     if (this.queue.drained && this.book.size === 0) {
       this.state = 'drained';
       this.departure.leave(false);
       return;
     }
-    if (this.queue.catchBreath()) this.poke();
+    if (this.queue.catchBreath()) this.pace.poke();
     this.feed.readAhead();
-    this.wakeForRetry(now);
+    this.pace.wakeFor(this.queue.nextDue, now);
   }
 
   private isRunning(): boolean {
     return this.state === 'running';
   }
 
-  private wakeForRetry(now: number): void {
-    const { clock } = this.setup;
-    clock.clear(this.retryTimer);
-    const due = this.queue.nextDue;
-    if (due === undefined || due <= now) return;
-    this.retryTimer = clock.after(due - now, () => this.step());
-  }
-
   // ---- the end ---------------------------------------------------------------------------------------------------
 
   private goOn(): void {
-    if (this.state === 'running') this.poke();
+    if (this.state === 'running') this.pace.poke();
     else this.leaveIfEmpty();
   }
 
@@ -295,7 +286,7 @@ export class Dispatcher implements EngineRun {
   }
 
   private isOver(): void {
-    this.setup.clock.clear(this.retryTimer);
+    this.pace.stop();
     this.state = 'over';
     this.events.over();
   }

@@ -1,9 +1,10 @@
 import type { Clock } from '../clock.js';
 import type { Parcel } from '../manager/batch.js';
+import type { Endings } from '../manager/endings.js';
+import { failure } from '../manager/endings.js';
 import type { Queue } from '../manager/queue.js';
 import type { RetryPolicy } from '../manager/retry.js';
 import type { Source } from '../manager/source.js';
-import type { FailedJob } from '../manager/tally.js';
 import type { OrderWindow } from '../manager/window.js';
 import { indexAt } from '../protocol.js';
 import type { Book } from './book.js';
@@ -29,8 +30,9 @@ export interface FeedSetup {
   readonly prefix: string;
   readonly secret: string | undefined;
   readonly submit: (envelope: Envelope) => void;
-  /** Jobs that can't be sent have failed. */
-  readonly refused: (failures: readonly FailedJob[]) => void;
+  readonly endings: Endings;
+  /** Asks to be called once more: jobs that can't be sent have left room for others. */
+  readonly again: () => void;
   /** Whether anything is handed out: what is refused may end the run. */
   readonly goesOn: () => boolean;
 }
@@ -86,7 +88,7 @@ export class Feed {
   }
 
   private send(parcel: Parcel): void {
-    const { retries, prefix, book, clock, queue } = this.setup;
+    const { retries, prefix, book, clock, queue, endings, again } = this.setup;
     const { chunks, refused } = pack(parcel);
     for (const [at, { parcel: part, texts }] of chunks.entries()) {
       // Large jobs make many chunks of one parcel.
@@ -104,13 +106,14 @@ export class Feed {
     }
     if (refused.length === 0) return;
     const startedAt = clock.epoch();
-    this.setup.refused(
-      refused.map(({ position, error }): FailedJob => {
+    endings.settle(
+      refused.map(({ position, error }) => {
         const index = indexAt(parcel, position);
-        const job = parcel.jobs[position];
-        return { index, job, id: 0, attempts: retries.attempt(index), error, startedAt, duration: 0 };
+        const about = { index, job: parcel.jobs[position], id: 0 };
+        return failure({ ...about, attempt: retries.attempt(index), startedAt, duration: 0 }, error);
       }),
     );
+    again();
   }
 
   private post(

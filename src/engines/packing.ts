@@ -1,6 +1,6 @@
 import type { Parcel } from '../manager/batch.js';
+import { pickParcel } from '../manager/batch.js';
 import { indexAt } from '../protocol.js';
-import { pick } from './chunk.js';
 import { engineError } from './codes.js';
 import { toJson } from './json-values.js';
 import { CHUNK_BYTES, MAX_VALUE_BYTES } from './limits.js';
@@ -21,7 +21,7 @@ export function pack(parcel: Parcel): Packed {
   const close = (): void => {
     if (positions.length === 0) return;
     const isWhole = positions.length === parcel.jobs.length;
-    chunks.push({ parcel: isWhole ? parcel : pick(parcel, positions), texts });
+    chunks.push({ parcel: isWhole ? parcel : pickParcel(parcel, positions), texts });
     positions = [];
     texts = [];
     bytes = 0;

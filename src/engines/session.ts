@@ -104,7 +104,7 @@ export class Session {
 
   run(jobs: ChunkJobs): void {
     this.source.push(jobs);
-    this.scheduler.poke();
+    this.scheduler.pace.poke();
   }
 
   halt(reason: 'stopped' | 'aborted'): void {

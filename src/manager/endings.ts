@@ -17,7 +17,7 @@ import type { OrderWindow } from './window.js';
 
 /** What is told of endings. */
 export interface EndingEvents {
-  /** Jobs that have settled, in one go: whoever records them does so before anybody is told. */
+  /** Jobs that have settled, in one go: whoever records them does so before anybody is told, or says `false`. */
   settled(settlements: readonly Settlement[], handedAt?: number): unknown;
   /** A charged attempt has failed and its job will be run again. */
   retry(error: unknown, about: RetryNotice): void;
@@ -42,6 +42,7 @@ export interface Attempt {
   readonly startedAt: number;
   /** Milliseconds. */
   readonly duration: number;
+  readonly machine?: string;
 }
 
 /** What endings write to. */
@@ -77,14 +78,15 @@ export class Endings {
    * The one door: every job's one ending goes through here.
    * @param all jobs and what they came to
    * @param handedAt epoch milliseconds when all of them were handed to their worker, where they came together
+   * @returns `false` where they could not be recorded
    */
-  settle(all: readonly Settlement[], handedAt?: number): void {
+  settle(all: readonly Settlement[], handedAt?: number): unknown {
     const settlements = this.isAborted ? all.filter((one) => !isFailed(one)) : all;
-    if (settlements.length === 0) return;
+    if (settlements.length === 0) return undefined;
     const { retries, window } = this.parts;
     if (!retries.pristine) for (const { index } of settlements) retries.settled(index);
     if (window !== undefined) for (const { index } of settlements) window.settled(index);
-    this.events.settled(settlements, handedAt);
+    return this.events.settled(settlements, handedAt);
   }
 
   /** An attempt that threw or timed out: charged. @returns the job's end, if this was it */
@@ -131,6 +133,6 @@ export class Endings {
 
 /** The end of a job whose last attempt this was. */
 export function failure(last: Attempt, error: unknown): FailedJob {
-  const { index, job, id, attempt, startedAt, duration } = last;
-  return { index, job, id, attempts: attempt, error, startedAt, duration };
+  const { attempt: attempts, ...about } = last;
+  return { ...about, attempts, error };
 }

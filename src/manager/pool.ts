@@ -100,15 +100,15 @@ export class Pool {
   }
 
   private fork(): void {
-    const worker: Worker = new Worker(this.options.spawn, this.options.limits, this.options.clock, {
+    const { spawn, limits, clock } = this.options;
+    const worker: Worker = new Worker(spawn, limits, clock, {
+      ...this.events,
       loaded: () => this.number(),
       ready: () => {
         this.failedStarts = 0;
         this.startError = undefined;
         this.events.ready(worker);
       },
-      results: (...args) => this.events.results(...args),
-      progress: (...args) => this.events.progress(...args),
       lost: () => this.events.mayFork(),
       exited: () => this.exited(worker),
     });

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../clock.js';
+import type { Clock } from '../clock.js';
 import { decodeColumn } from '../codec.js';
 import type { EncodedColumn, ResultsMessage } from '../protocol.js';
 import type { Batch } from './batch.js';
@@ -7,6 +7,7 @@ import type { EndingEvents } from './endings.js';
 import { Endings } from './endings.js';
 import { HandOut } from './hand-out.js';
 import { Losses } from './losses.js';
+import { Pace } from './pace.js';
 import type { Pool } from './pool.js';
 import type { Admit } from './queue.js';
 import { Queue } from './queue.js';
@@ -62,9 +63,7 @@ const ORDER_WINDOW = 4096;
 
 export class Scheduler {
   private state: 'running' | 'halted' | 'drained' | 'over' = 'running';
-  private held = false;
-  private stepDue = false;
-  private retryTimer: Timer | undefined;
+  readonly pace: Pace;
   private readonly queue: Queue;
   private readonly sizer: BatchSizer;
   private readonly endings: Endings;
@@ -84,30 +83,15 @@ export class Scheduler {
     const queue = new Queue(source, admit && noting(admit, window));
     const sizer = new BatchSizer(batchSize, workers, concurrency);
     const endings = new Endings({ queue, retries, window, clock }, events);
-    const again = (): void => this.poke();
+    const pace = new Pace(clock, () => this.step());
+    const again = (): void => pace.poke();
+    this.pace = pace;
     this.queue = queue;
     this.sizer = sizer;
     this.endings = endings;
     this.handOut = new HandOut({ ...options, queue, pool, sizer, retries, window, endings, clock, again });
     this.reports = new Reports({ ...options, endings, sizer, clock });
     this.losses = new Losses({ ...options, endings, clock, crashed: (...args) => events.crashed(...args) });
-  }
-
-  /** Steps once what has arrived by now was handled: many arrivals, one step. */
-  poke(): void {
-    if (this.stepDue) return;
-    this.stepDue = true;
-    this.parts.clock.soon(() => {
-      this.stepDue = false;
-      this.step();
-    });
-  }
-
-  /** Hands out nothing more, or goes on. */
-  hold(on: boolean): void {
-    if (this.held === on) return;
-    this.held = on;
-    if (!on) this.poke();
   }
 
   /** Whether every job of the list has settled: there is nothing left to stop. */
@@ -132,25 +116,26 @@ export class Scheduler {
   step(): void {
     if (this.state !== 'running') return;
     const { pool, source, clock } = this.parts;
+    const { pace, queue } = this;
     // 1. The end: nothing left to hand out, nothing on its way.
     if (this.allSettled) {
       this.state = 'drained';
       this.closePool('finished');
       return;
     }
-    // One look at the clock a step: a retry that was not due yet when it could have been handed out is woken up for.
+    // One look at the clock a step.
     const now = clock.now();
     // 2. Jobs for whoever has room.
-    if (!this.held) this.handOut.run(now);
+    if (!pace.held) this.handOut.run(now);
     // The list may have ended, or thrown, while it was pulled.
     if (this.state !== 'running') return;
     if (this.allSettled) return this.step();
     // 3. As many workers as there are jobs for; none while nothing is handed out, or one that dies idle is forked for ever.
-    if (!this.held) pool.ensure(this.queue.known(now));
-    if (this.queue.catchBreath()) this.poke();
+    if (!pace.held) pool.ensure(queue.known(now));
+    if (queue.catchBreath()) pace.poke();
     // 4. Read ahead what they can hold; wake up for the next retry.
     source.readAhead(this.sizer.capacity(this.lastSize()));
-    this.wakeForRetry(now);
+    pace.wakeFor(queue.nextDue, now);
   }
 
   // ---- from the pool ---------------------------------------------------------------------------------------------
@@ -170,7 +155,7 @@ export class Scheduler {
   results(worker: Worker, batch: Batch, message: ResultsMessage): void {
     this.reports.take(worker, batch, message);
     this.recycleIfDue(worker, message.full === true);
-    this.poke();
+    this.pace.poke();
   }
 
   /** A worker has gone: what it held is blamed, or goes back. */
@@ -191,14 +176,6 @@ export class Scheduler {
     if (full || (worker.given >= maxJobsPerWorker && worker.held === 0)) worker.finish('recycled');
   }
 
-  private wakeForRetry(now: number): void {
-    const { clock } = this.parts;
-    clock.clear(this.retryTimer);
-    const due = this.queue.nextDue;
-    if (due === undefined || due <= now) return;
-    this.retryTimer = clock.after(due - now, () => this.step());
-  }
-
   private lastSize(): number {
     let last = 0;
     for (const worker of this.parts.pool.workers) last = Math.max(last, worker.lastSize);
@@ -207,7 +184,7 @@ export class Scheduler {
 
   private closePool(reason: ExitReason): void {
     const { clock, pool } = this.parts;
-    clock.clear(this.retryTimer);
+    this.pace.stop();
     pool.close(reason);
     clock.soon(() => this.finishIfGone());
   }

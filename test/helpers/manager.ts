@@ -53,7 +53,7 @@ export class FakeManager {
     const all = { ...DEFAULTS, ...options };
     this.source = createSource(
       list,
-      { available: () => this.scheduler.poke(), failed: (error) => this.fail(error) },
+      { available: () => this.scheduler.pace.poke(), failed: (error) => this.fail(error) },
       all.workers,
     );
     this.pool = new Pool(

@@ -100,7 +100,7 @@ function begin(
     },
     over: () => end(),
   };
-  const source = createSource([...list], { available: () => run.poke(), failed: () => {} }, 1);
+  const source = createSource([...list], { available: () => run.pace.poke(), failed: () => {} }, 1);
   const run: Dispatcher = new Dispatcher(
     {
       backend,
@@ -410,8 +410,9 @@ describe('the submitting side', () => {
       const leave = backend.connect(
         {
           run: async () => {
+            await undefined;
             leave();
-            if (restarts < 5) queueMicrotask(restart);
+            if (restarts < 5) restart();
             else release();
             throw new Error(`ERR_WORKER_START ${name} no worker could start`);
           },

@@ -77,10 +77,10 @@ describe('a worker that dies', () => {
 
   it('without a job loses none', () => {
     const manager = new FakeManager(list(1), { workers: 1 });
-    manager.scheduler.hold(true);
+    manager.scheduler.pace.hold(true);
     manager.child(0).getReady().exit(KILLED);
     expect(manager.crashes).toEqual([]);
-    manager.scheduler.hold(false);
+    manager.scheduler.pace.hold(false);
     manager.clock.flush();
     manager.child(1).getReady().complete();
     expect(manager.completed).toEqual([0]);

@@ -59,7 +59,7 @@ class Drive {
       this.move(choice);
       this.check();
     });
-    this.manager.scheduler.hold(false);
+    this.manager.scheduler.pace.hold(false);
     for (let moves = 0; this.manager.over === 0; moves += 1) {
       if (moves > MOST_MOVES || this.manager.clock.now() > PATIENCE) throw new Error('The run does not end');
       if (!this.behave()) this.manager.clock.advance(this.manager.clock.untilNext ?? PATIENCE);
@@ -78,7 +78,7 @@ class Drive {
     if (kind === 0) this.pass(rest % 3000);
     else if (kind === 1) this.manager.clock.flush();
     else if (kind === 2 && rest % 4 === 0) child?.failToStart(rest % 8 === 0);
-    else if (kind === 3) this.manager.scheduler.hold(rest % 2 === 0);
+    else if (kind === 3) this.manager.scheduler.pace.hold(rest % 2 === 0);
     else if (kind <= 5) pick(child?.mishaps() ?? [], rest)?.();
     else pick(child?.moves() ?? [], rest)?.();
   }

@@ -175,27 +175,27 @@ describe('handing out', () => {
 
   it('hands nothing out while it is held, and goes on afterwards', () => {
     const manager = new FakeManager(list(2), { batchSize: 1 });
-    manager.scheduler.hold(true);
+    manager.scheduler.pace.hold(true);
     const child = manager.child(0).getReady();
     expect(child.batches).toEqual([]);
-    manager.scheduler.hold(false);
+    manager.scheduler.pace.hold(false);
     manager.clock.flush();
-    manager.scheduler.hold(true);
+    manager.scheduler.pace.hold(true);
     child.complete();
     manager.clock.flush();
     expect(child.batches).toHaveLength(1);
-    manager.scheduler.hold(false);
-    manager.scheduler.hold(false);
+    manager.scheduler.pace.hold(false);
+    manager.scheduler.pace.hold(false);
     manager.clock.flush();
     expect(child.batches).toHaveLength(2);
   });
 
   it('forks nobody for one that dies while nothing is handed out', () => {
     const manager = new FakeManager(list(2));
-    manager.scheduler.hold(true);
+    manager.scheduler.pace.hold(true);
     manager.child(0).getReady().exit({ code: 1 });
     expect(manager.children).toHaveLength(1);
-    manager.scheduler.hold(false);
+    manager.scheduler.pace.hold(false);
     manager.clock.flush();
     expect(manager.children).toHaveLength(2);
   });
