@@ -49,9 +49,6 @@ export interface DispatcherTimes {
   readonly noWorkersTimeout: number | undefined;
 }
 
-/** Jobs that an ordered run may hold beyond the oldest unsettled one. */
-const ORDER_WINDOW = 4096;
-
 export class Dispatcher implements EngineRun {
   private state: 'running' | 'halted' | 'drained' | 'over' = 'running';
   private readonly book = new Book();
@@ -76,7 +73,7 @@ export class Dispatcher implements EngineRun {
     private readonly events: EngineEvents,
   ) {
     const { options, backend, clock, times, secret, leftovers } = setup;
-    const window = options.ordered ? new OrderWindow(ORDER_WINDOW) : undefined;
+    const window = options.ordered ? new OrderWindow() : undefined;
     const retries = new RetryPolicy(options);
     const { book } = this;
     const goesOn = (): boolean => this.state === 'running';

@@ -58,9 +58,6 @@ export interface SchedulerParts {
   readonly admit: Admit | undefined;
 }
 
-/** Jobs that an ordered run may hold beyond the oldest unsettled one. */
-const ORDER_WINDOW = 4096;
-
 export class Scheduler {
   private state: 'running' | 'halted' | 'drained' | 'over' = 'running';
   readonly pace: Pace;
@@ -78,7 +75,7 @@ export class Scheduler {
   ) {
     const { source, pool, clock, admit } = parts;
     const { workers, concurrency, batchSize } = options;
-    const window = options.ordered ? new OrderWindow(ORDER_WINDOW) : undefined;
+    const window = options.ordered ? new OrderWindow() : undefined;
     const retries = new RetryPolicy(options);
     const queue = new Queue(source, admit && noting(admit, window));
     const sizer = new BatchSizer(batchSize, workers, concurrency);

@@ -8,8 +8,8 @@ export class OrderWindow {
   private readonly settledFlags: Uint8Array;
   private oldest = 0;
 
-  /** @param size jobs the window holds */
-  constructor(private readonly size: number) {
+  /** @param size jobs that may be held beyond the oldest unsettled one */
+  constructor(private readonly size = 4096) {
     this.settledFlags = new Uint8Array(size);
   }
 
