@@ -11,6 +11,12 @@ import type { Batch } from './batch.js';
 /** Milliseconds for a message that was sent in time to arrive late. */
 const SLACK_MS = 250;
 
+/** Milliseconds that a timer goes off late by where its process has time for it. */
+const BUSY_MS = 50;
+
+/** How often a manager that was busy waits once more: one that always is must notice a hanging worker, too. */
+const PATIENCE = 10;
+
 /** What a worker runs, by batch and position. */
 export interface AttemptAt {
   readonly batch: Batch;
@@ -92,10 +98,18 @@ export class Deadline {
     if (this.isOver || due === undefined || due >= this.timerDue) return;
     this.clock.clear(this.timer);
     this.timerDue = due;
-    this.timer = this.clock.after(Math.max(1, due - this.clock.now()), () => {
+    this.wakeAt(due);
+  }
+
+  private wakeAt(due: number, patience = PATIENCE): void {
+    const { clock } = this;
+    this.timer = clock.after(Math.max(1, due - clock.now()), () => {
+      const now = clock.now();
+      // A busy manager must not take its own delay for the worker's: what was sent meanwhile is heard first, and may be more
+      // than the channel holds at once.
+      if (now > due + BUSY_MS && patience > 0) return this.wakeAt(now + SLACK_MS, patience - 1);
       this.timerDue = Number.POSITIVE_INFINITY;
-      // What has arrived by now counts: a busy manager must not take its own delay for the worker's.
-      this.clock.soon(() => this.check());
+      clock.soon(() => this.check());
     });
   }
 

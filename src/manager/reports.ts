@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.js';
 import { decodeColumn, encodedSize, whyUnreadable } from '../codec.js';
 import { errorFromWire } from '../error-wire.js';
-import { SerializationError, timeoutError } from '../errors.js';
+import { SerializationError } from '../errors.js';
 import type { FailedAttempt, ResultsMessage } from '../protocol.js';
 import type { Batch, BatchSizer } from './batch.js';
 import type { Attempt, Endings } from './endings.js';
@@ -28,7 +28,8 @@ interface Told {
 
 /**
  * What a worker's report comes to: for each of its jobs that is still open an ending, and what it cost to the sizer.
- * A job counts once, whatever is said about it how often: a batch knows which of its jobs were reported.
+ * A job counts once, whatever is said about it how often: a batch knows which of its jobs were reported. Whether an attempt
+ * took too long its worker knows best, also one that is being killed for it.
  */
 export class Reports {
   constructor(
@@ -36,7 +37,6 @@ export class Reports {
       readonly endings: Endings;
       readonly sizer: BatchSizer;
       readonly clock: Clock;
-      readonly timeout: number | undefined;
     },
   ) {}
 
@@ -51,7 +51,6 @@ export class Reports {
   private settle(worker: Worker, batch: Batch, message: ResultsMessage): void {
     const { count, from, positions, starts, startedAt, nanoseconds } = message;
     const { values, failed } = read(batch, message);
-    this.noteLate(worker, batch, failed);
     const isInRow = positions === undefined && batch.reportNext(from, count);
     // Of one shape, whatever the message has and lacks: what runs once a job is compiled for that alone.
     const isUniform = typeof nanoseconds === 'number';
@@ -116,14 +115,6 @@ export class Reports {
   private end(attempt: Attempt, { kind, error: wire }: FailedAttempt): FailedJob | undefined {
     const error = wire instanceof Error ? wire : errorFromWire(wire);
     return kind === 'refused' ? failure(attempt, error) : this.parts.endings.failed(attempt, error);
-  }
-
-  /** A result that comes after its worker was killed for it is too late: the attempt has timed out either way. */
-  private noteLate(worker: Worker, batch: Batch, failed: Map<number, FailedAttempt>): void {
-    for (const { batch: late, position } of worker.overdue ?? []) {
-      const error = timeoutError(this.parts.timeout ?? 0);
-      if (late === batch) failed.set(position, { position, kind: 'timeout', error });
-    }
   }
 
   /** A batch that the child could not decode: each of its jobs runs alone, and the guilty one fails. */

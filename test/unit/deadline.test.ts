@@ -87,6 +87,29 @@ describe('the time of attempts', () => {
     expect([heard, clock.pending]).toEqual([[], 0]);
   });
 
+  it('is not looked at while the manager comes round from work of its own: more may have been sent than the channel holds', () => {
+    const { clock, heard, deadline, give, report } = watch();
+    const batch = give('a', 'b');
+    deadline.started(batch, 0);
+    clock.pass(10_000);
+    clock.advance(0);
+    clock.advance(200);
+    report(batch, 2);
+    clock.advance(10_000);
+    expect([heard, clock.pending]).toEqual([[], 0]);
+  });
+
+  it('is looked at in the end, though the manager is always busy', () => {
+    const { clock, heard, deadline, give } = watch();
+    const batch = give('a');
+    deadline.started(batch, 0);
+    for (let turn = 0; turn < 20; turn += 1) {
+      clock.pass(1000);
+      clock.advance(0);
+    }
+    expect([heard, clock.pending]).toEqual([[[{ batch, position: 0 }]], 0]);
+  });
+
   it('begins with word of it, however long that took', () => {
     const { clock, deadline, give, exceededAfter } = watch({ startupTimeout: 100 });
     const batch = give('a');

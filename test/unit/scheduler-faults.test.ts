@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { errorToWire } from '../../src/error-wire.js';
+import { timeoutError } from '../../src/errors.js';
 import { type FakeChild, indicesOf } from '../helpers/fake-worker.js';
 import { FakeManager } from '../helpers/manager.js';
 
@@ -362,14 +363,19 @@ describe('timeout', () => {
     expect([manager.over, manager.clock.pending]).toEqual([1, 0]);
   });
 
-  it('and a result that comes after the kill are one ending: the timeout', () => {
-    const manager = new FakeManager(['x', 'y'], { timeout: LIMIT, batchSize: 1 });
+  it('and a report that comes after the kill are one ending: what the worker says of each', () => {
+    const manager = new FakeManager(['quick', 'late', 'next'], { timeout: LIMIT, batchSize: 3 });
     const child = manager.child(0).getReady();
+    // What was begun within the next few milliseconds is not announced.
     child.say({ type: 'started', batch: 0, position: 0 });
     manager.clock.advance(ALLOWED);
-    child.complete();
+    const failed = [{ position: 1, kind: 'timeout' as const, error: errorToWire(timeoutError(LIMIT)) }];
+    child.complete(child.lastBatch, { count: 2, failed });
     child.exit({ signal: 'SIGTERM' });
-    expect(manager.settled).toMatchObject([{ index: 0, error: { code: 'ERR_JOB_TIMEOUT' } }]);
+    expect(manager.completed).toEqual([0]);
+    expect(manager.failed).toMatchObject([{ index: 1, error: { code: 'ERR_JOB_TIMEOUT' } }]);
+    manager.child(1).getReady().complete();
+    expect(manager.completed).toEqual([0, 2]);
   });
 
   it('and a result in the same turn are one ending: the result', () => {
