@@ -15,6 +15,9 @@ export const WORKER_ARGUMENT = 'threadfactory-worker';
 /** Milliseconds an attempt over its time has to end by itself after `signal` fired: in its worker, and before its worker is ended. */
 export const OVERTIME_MS = 1000;
 
+/** Bytes of jobs or results that go in one message, where they are several. */
+export const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
+
 /** A column of values as the codec wrote it: a count of undefineds, plain data, bytes, or pieces of such bytes. */
 export type EncodedColumn =
   | number

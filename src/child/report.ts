@@ -4,10 +4,7 @@ import { SerializationError } from '../errors.js';
 import type { HeldMemory } from '../held-column.js';
 import { HeldColumn } from '../held-column.js';
 import type { EncodedColumn, FailedAttempt, JobsMessage, ResultsMessage } from '../protocol.js';
-import { BRAND, indexAt } from '../protocol.js';
-
-/** Bytes of results that go in one message, if they are several. */
-const MAX_BYTES = 64 * 1024 * 1024;
+import { BRAND, indexAt, MAX_MESSAGE_BYTES } from '../protocol.js';
 
 /**
  * What became of some jobs of one batch, collected in columns until it is sent.
@@ -125,7 +122,7 @@ export class Report {
     );
     const count = to - from;
     // All are refused where they are too much together.
-    if (count > 1 && (refused.length === count || encodedSize(values) > MAX_BYTES)) {
+    if (count > 1 && (refused.length === count || encodedSize(values) > MAX_MESSAGE_BYTES)) {
       const middle = (from + to) >> 1;
       return [...this.messages(from, middle), ...this.messages(middle, to)];
     }

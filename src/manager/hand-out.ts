@@ -1,9 +1,9 @@
 import type { Clock } from '../clock.js';
 import { encodeColumn, encodedSize } from '../codec.js';
 import type { SerializationError } from '../errors.js';
-import { indexAt } from '../protocol.js';
+import { indexAt, MAX_MESSAGE_BYTES } from '../protocol.js';
 import type { BatchSizer, Parcel } from './batch.js';
-import { Batch, pickParcel, TARGET_MS } from './batch.js';
+import { Batch, pickParcel, sliceParcel, TARGET_MS } from './batch.js';
 import type { Endings } from './endings.js';
 import { failure } from './endings.js';
 import type { Pool } from './pool.js';
@@ -106,21 +106,25 @@ export class HandOut {
     return true;
   }
 
-  /** @param alone whether nothing else may run beside it */
-  private give(worker: Worker, parcel: Parcel, alone: boolean): void {
+  /**
+   * @param alone whether nothing else may run beside it
+   * @returns whether it was given anything
+   */
+  private give(worker: Worker, parcel: Parcel, alone: boolean): boolean {
+    const { sizer, retries, clock } = this.parts;
+    const count = parcel.jobs.length;
     const refused: Refused[] = [];
     const jobs = encodeColumn(
       parcel.jobs,
       (position, error) => refused.push({ position, error }),
       (position) => `job ${indexAt(parcel, position)}`,
     );
-    if (refused.length > 0) {
-      this.refuse(worker, parcel, refused);
-      return;
-    }
-    const { sizer, retries, clock } = this.parts;
-    const count = parcel.jobs.length;
-    sizer.observeBytes(count, encodedSize(jobs));
+    const bytes = encodedSize(jobs);
+    // All are refused where they are too much together.
+    if (count > 1 && (bytes > MAX_MESSAGE_BYTES || refused.length === count))
+      return this.halve(worker, parcel);
+    if (refused.length > 0) return this.refuse(worker, parcel, refused);
+    sizer.observeBytes(count, bytes);
     const attempts = retries.pristine
       ? undefined
       : parcel.jobs.map((_, at) => retries.attempt(indexAt(parcel, at)));
@@ -136,10 +140,21 @@ export class HandOut {
       budget: 2 * TARGET_MS,
     };
     worker.give(batch, message, alone);
+    return true;
+  }
+
+  /** Sizes were learnt from jobs that were smaller than these. */
+  private halve(worker: Worker, parcel: Parcel): boolean {
+    const { endings } = this.parts;
+    const count = parcel.jobs.length;
+    const rest = sliceParcel(parcel, count >> 1, count);
+    const isGiven = this.give(worker, sliceParcel(parcel, 0, count >> 1), false);
+    if (isGiven) endings.putBack(rest);
+    return isGiven || (!endings.closed && this.give(worker, rest, false));
   }
 
   /** Jobs that can't be sent fail; their neighbours go out without them. */
-  private refuse(worker: Worker, parcel: Parcel, refused: readonly Refused[]): void {
+  private refuse(worker: Worker, parcel: Parcel, refused: readonly Refused[]): boolean {
     const { retries, endings, clock, again } = this.parts;
     const startedAt = clock.epoch();
     endings.settle(
@@ -149,10 +164,11 @@ export class HandOut {
         return failure({ ...about, attempt: retries.attempt(index), startedAt, duration: 0 }, error);
       }),
     );
-    if (endings.closed) return;
+    if (endings.closed) return false;
     const bad = new Set(refused.map(({ position }) => position));
     const good = parcel.jobs.map((_, at) => at).filter((at) => !bad.has(at));
-    if (good.length === 0) again();
-    else this.give(worker, pickParcel(parcel, good), false);
+    if (good.length > 0) return this.give(worker, pickParcel(parcel, good), false);
+    again();
+    return false;
   }
 }

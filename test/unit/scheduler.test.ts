@@ -290,6 +290,34 @@ describe('handing out', () => {
     manager.child(0).exit();
     expect(manager.over).toBe(1);
   });
+  it('cuts what is too large for one message: sizes were learnt from smaller jobs', () => {
+    const large = Buffer.alloc(40 * 2 ** 20);
+    const manager = new FakeManager([large, large, large, 'small', 'small'], { batchSize: 5 });
+    const child = manager.child(0).getReady();
+    const given: number[][] = [];
+    while (given.flat().length < 5) {
+      given.push(indicesOf(child.lastBatch));
+      child.complete();
+      manager.clock.flush();
+    }
+    expect([given, manager.completed]).toEqual([
+      [[0], [1], [2, 3, 4]],
+      [0, 1, 2, 3, 4],
+    ]);
+  });
+
+  it('fails each job that can not be sent, however many of a batch', () => {
+    const manager = new FakeManager(
+      Array.from({ length: 50 }, () => () => {}),
+      { batchSize: 50 },
+    );
+    manager.child(0).getReady();
+    manager.clock.flush();
+    expect(manager.failed.map(({ index }) => index)).toEqual(Array.from({ length: 50 }, (_, n) => n));
+    expect(new Set(manager.failed.map(({ error }) => (error as { code?: string }).code))).toEqual(
+      new Set(['ERR_SERIALIZATION']),
+    );
+  });
 });
 
 describe('settling', () => {
