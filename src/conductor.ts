@@ -207,6 +207,8 @@ class Conductor {
         sink?.(job as never, false);
       },
       failed: ({ index, job, id, attempts, error }) => {
+        // It may have been aborted over an earlier job of the same report.
+        if (this.#run?.aborted !== undefined) return;
         const about = { index, job, id, attempts };
         if (isWanted('error')) emit('error', error, about);
         this.#commanded?.failed(error as Error, about);

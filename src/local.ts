@@ -108,14 +108,16 @@ class LocalRun implements EngineRun {
 
   private workerExited(worker: Worker, reason: ExitReason): void {
     const { events } = this;
-    const { id, pid = 0, fatal, held, peakRss } = worker;
+    const { id, pid = 0, fatal, held, peakRss, uncaught } = worker;
     const { code = null, signal = null } = worker.exit ?? {};
     events.exit({ id, pid, code, signal, reason, peakRss });
     if (reason !== 'finished' && reason !== 'stopped' && reason !== 'recycled') return;
     if (!worker.wasReady || this.aborted || this.setup.spec.workerFinish === undefined) return;
     // `workerFinish` failed: what it was to write may be missing, so the run has failed.
     if (fatal?.phase === 'finish') events.failed(errorFromWire(fatal.error));
-    else if (code !== 0 && held === 0) events.failed(crashError(worker, 'workerFinish'));
+    // What a job left behind may throw before that begins, or after it has ended.
+    else if (code !== 0 && held === 0 && uncaught?.finishing !== false)
+      events.failed(crashError(worker, 'workerFinish'));
   }
 }
 

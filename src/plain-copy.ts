@@ -39,7 +39,7 @@ const MAX_DEPTH = 64;
 /** So many objects are sooner looked through than hashed. */
 const FEW = 16;
 
-const { fromEntries, getPrototypeOf, keys, prototype: objectPrototype } = Object;
+const { fromEntries, getPrototypeOf, hasOwn, keys, prototype: objectPrototype } = Object;
 const { isArray, prototype: arrayPrototype } = Array;
 const { isView } = ArrayBuffer;
 const { isAnyArrayBuffer, isDate, isMap, isPromise, isProxy, isSet } = types;
@@ -254,6 +254,7 @@ function copyArray(value: readonly unknown[], copies: PlainCopies, depth: number
   // Names of elements come first and in order: if the last of so many is the last element's, there is no hole and no
   // property beside the elements (as an array of `String.match` has).
   if (names.length !== length || (length > 0 && names[length - 1] !== `${length - 1}`)) return NOT_PLAIN;
+  if (hasOwn(value, Symbol.iterator)) return NOT_PLAIN;
   const copy = [...value];
   copies.bytes += PUNCTUATION + length * 2;
   for (let i = 0; i < length; i++) {

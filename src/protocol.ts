@@ -179,6 +179,8 @@ export type ChildMessage =
       readonly error: EncodedError;
       /** Indices of the jobs that were under way. */
       readonly running: readonly number[];
+      /** Whether `workerFinish` was. */
+      readonly finishing?: boolean;
     };
 
 /** The index of the job at a position of a batch. */

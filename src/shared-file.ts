@@ -140,7 +140,8 @@ export class SharedWriter {
     const { ring, tail } = this.limits;
     const end = this.tail.at(-1)?.to ?? ring;
     // Something huge gets its place whatever lies there: no other way would have it.
-    const fits = first === undefined || end + bytes - first.from <= tail || bytes >= tail;
+    const fits =
+      first === undefined || bytes >= tail || end + bytes <= Math.min(first.from, ring + tail) + tail;
     return fits ? { from: end, to: end + bytes, isTail: true } : undefined;
   }
 

@@ -132,7 +132,8 @@ function removed(_: string | symbol, listener: unknown): void {
 
 function dying(error: unknown): void {
   runner?.flush();
-  say({ brand: BRAND, type: 'uncaught', error: errorToWire(error), running: runner?.running ?? [] });
+  const { running = [], finishing = false } = runner ?? {};
+  say({ brand: BRAND, type: 'uncaught', error: errorToWire(error), running, finishing });
 }
 
 /** The manager has gone, or a job closed the channel: nothing we do can be reported. */

@@ -50,7 +50,7 @@ export class Runner implements ContextHost, LaneHost {
   readonly machine: string | undefined;
 
   private readonly memory = new HeldMemory();
-  private state: 'idle' | 'open' | 'closing' | 'closed' = 'idle';
+  private state: 'idle' | 'open' | 'closing' | 'finishing' | 'closed' = 'idle';
   private beginning: Promise<boolean> | undefined;
   private readonly lanes: Lane[] = [];
   private readonly idleLanes: Lane[] = [];
@@ -106,13 +106,14 @@ export class Runner implements ContextHost, LaneHost {
     this.batches.giveBack();
     await this.lanesEnded();
     if (this.state !== 'closing') return true;
-    this.state = 'closed';
+    this.state = 'finishing';
     try {
       const finish = this.functions.workerFinish as ContextFunction;
       await finish?.(new Context(this, undefined, undefined));
     } catch (error) {
       await this.port.send(fatal('finish', error));
     }
+    this.state = 'closed';
     return true;
   }
 
@@ -127,6 +128,11 @@ export class Runner implements ContextHost, LaneHost {
   /** Indices of the jobs that are waiting for something, ascending: of all that are under way, whenever the event loop turns. */
   get running(): number[] {
     return this.waiting.map(({ index = -1 }) => index).sort((a, b) => a - b);
+  }
+
+  /** Whether `workerFinish` is under way. */
+  get finishing(): boolean {
+    return this.state === 'finishing';
   }
 
   /** Sends what is buffered. */

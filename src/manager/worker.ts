@@ -69,7 +69,7 @@ export class Worker {
   /** What it said about its own end, if anything. */
   fatal: { readonly phase: FatalPhase; readonly error: unknown } | undefined;
   /** The error that ended it, thrown outside of any job's own call, and the indices of the jobs that ran by then. */
-  uncaught: { readonly error: unknown; readonly running: readonly number[] } | undefined;
+  uncaught: Pick<Extract<ChildMessage, { type: 'uncaught' }>, 'error' | 'running' | 'finishing'> | undefined;
   exit: ChildExit | undefined;
   /** What it was SIGKILLed for, where it was by us and for no fault of a job. */
   killedFor: 'shutdownTimeout' | 'disconnect' | undefined;
@@ -257,7 +257,7 @@ export class Worker {
         if (!this.wasReady) this.kill('startup');
         return;
       case 'uncaught':
-        this.uncaught = { error: message.error, running: message.running };
+        this.uncaught = message;
         return;
       default:
         message satisfies never;
