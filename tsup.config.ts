@@ -77,6 +77,8 @@ const entry = (name: string, source: string, more: Options = {}): Options => ({
   // a stack still points somewhere.
   esbuildOptions: (options) => {
     options.minify = true;
+    // Which is written as 1/0.
+    options.define = { ...options.define, 'Number.POSITIVE_INFINITY': 'Infinity' };
   },
   minify: 'terser',
   terserOptions: {
