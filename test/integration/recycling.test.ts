@@ -49,6 +49,26 @@ describe('recycling', () => {
     expect(said).toHaveLength(last.reasons.length + 1);
   });
 
+  fact(
+    manager,
+    'goes on where what a job left behind throws before workerFinish begins',
+    `const { existsSync, writeFileSync } = require('node:fs');
+    const recycled = require('node:path').join(__dirname, 'recycled');
+    const f = new ThreadFactory({
+      manager: () => [0, 1],
+      worker: (n) => {
+        // Nothing is heard meanwhile, and workerFinish not begun.
+        if (n === 0) setImmediate(() => { while (!existsSync(recycled)); throw new Error('late'); });
+      },
+      workerFinish: () => say('finished'),
+    }, { workers: 1, maxJobsPerWorker: 1 });
+    f.on('completed', () => setImmediate(() => writeFileSync(recycled, '')));
+    const reasons = [];
+    f.on('exit', ({ reason }) => reasons.push(reason));
+    return () => f.start().then((s) => say([s.completed, s.failed, reasons]));`,
+    ['finished', [2, 0, ['recycled', 'recycled']]],
+  );
+
   it('leaves a manager that ends by itself', async () => {
     expect((await manager.whole()).code).toBe(0);
   });

@@ -453,6 +453,21 @@ describe('stop and pause', () => {
 
   fact(
     manager,
+    'tells no error after an abort, though it was aborted in the midst of a report',
+    `const controller = new AbortController();
+    let errors = 0;
+    const f = new ThreadFactory(
+      { manager: () => [0, 1, 2, 3], worker: (n) => { if (n > 0) throw new Error('no'); } },
+      { signal: controller.signal, workers: 1, batchSize: 4 },
+    );
+    f.on('error', () => { errors += 1; });
+    f.on('completed', () => controller.abort(new Error('enough')));
+    return () => f.start().catch(({ message }) => say({ message, errors }));`,
+    [{ message: 'enough', errors: 0 }],
+  );
+
+  fact(
+    manager,
     'a list that aborts its own run while it is first looked at has aborted it',
     `const controller = new AbortController();
     const f = new ThreadFactory(

@@ -452,6 +452,12 @@ describe('values', () => {
     expect(roundTrip([bytes])).toEqual([Uint8Array.of(1, 2)]);
   });
 
+  test('an array that iterates in a way of its own arrives with its elements', () => {
+    const odd = Object.defineProperty([1, 2], Symbol.iterator, { value: () => [9][Symbol.iterator]() });
+    expectClones([odd, { inner: [odd] }]);
+    expect(roundTrip([odd])[0]).toHaveLength(2);
+  });
+
   test('an accessor of a plain object is read once: what was looked at is what arrives', () => {
     const get = vi.fn().mockReturnValueOnce(1).mockReturnValue(undefined);
     const value = Object.defineProperty({}, 'turns', { get, enumerable: true });

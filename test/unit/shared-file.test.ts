@@ -143,6 +143,20 @@ describe('a shared file', () => {
     expect(writer.write([Buffer.alloc(MB)])).toBe(places[0]);
   });
 
+  it('is never longer than ring and twice the tail, though something in it is always unread', () => {
+    const { file, writer, reader } = ends({ ring: MB, tail: 4 * MB });
+    const places: number[] = [];
+    let refused = 0;
+    for (let turn = 0; turn < 100; turn += 1) {
+      const at = writer.write([Buffer.alloc(MB)]);
+      if (at === undefined) refused += 1;
+      else places.push(at);
+      if (places.length > 2) reader.read(places.shift() ?? -1, [MB]);
+    }
+    expect(fstatSync(file).size).toBeLessThanOrEqual(9 * MB);
+    expect(refused).toBeGreaterThan(0);
+  });
+
   it('gives back what was written of something that there was no room for', () => {
     const { file, writer, reader } = ends();
     const at = writer.write([Buffer.from('abc')]) ?? -1;
