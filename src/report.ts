@@ -1,5 +1,5 @@
-import { readFile, realpath, writeFile } from 'node:fs/promises';
-import { basename, resolve } from 'node:path';
+import { open, readFile, stat, writeFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { OptionError } from './errors.js';
 import { readJournal } from './journal.js';
 import { REPORT_PAGE } from './paths.js';
@@ -10,17 +10,19 @@ import type { ReportData } from './report/data.js';
 /** Where the page holds a report's data. */
 const SLOT = 'id="data">{}</script>';
 
+/** In the head of every report, of any version. */
+const TITLE = '<title>threadfactory report</title>';
+/** Bytes of a file in which that would be. */
+const HEAD = 4096;
+
 /**
  * Makes one self-contained HTML page from a journal: what was run when and by which worker, how long it took, and what
  * failed. The page asks no network for anything. The journal is read once, and may be that of a run that is still on.
  *
  * @param journalPath a file that the option `journal` wrote
- * @param outPath the page; overwritten if it exists
  * @throws JournalError if the journal can't be read, is none, or is damaged
- * @throws OptionError if the page can't be written, or would take the journal's place
  */
-export async function writeReport(journalPath: string, outPath: string): Promise<void> {
-  await refuseSame(journalPath, outPath);
+export async function reportOf(journalPath: string): Promise<string> {
   const data: ReportData = {
     version: VERSION,
     journal: basename(journalPath),
@@ -28,29 +30,39 @@ export async function writeReport(journalPath: string, outPath: string): Promise
     ...aggregate(readJournal(journalPath)),
   };
   const page = await readFile(REPORT_PAGE, 'utf8');
-  try {
-    await writeFile(outPath, fill(page, data));
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new OptionError(`The report can not be written to ${outPath}: ${reason}. Choose another path.`);
-  }
-}
-
-/** The page with the data in its place. Inside a script element only `<` can end it or begin a comment. */
-function fill(page: string, data: ReportData): string {
+  // Inside a script element only `<` can end it or begin a comment.
   const json = JSON.stringify(data).replaceAll('<', '\\u003c');
   return page.replace(SLOT, () => SLOT.replace('{}', () => json));
 }
 
-async function refuseSame(journalPath: string, outPath: string): Promise<void> {
-  const [journal, out] = await Promise.all([real(journalPath), real(outPath)]);
-  if (journal !== out) return;
-  throw new OptionError(
-    `Expected the path of the report to be another one than the journal's, got ${outPath} for both.`,
-  );
+/**
+ * Writes that page to a file: a new one, or in place of an earlier report.
+ *
+ * @throws JournalError as `reportOf` does
+ * @throws OptionError if it can't be written, or would take the place of another file, such as the journal
+ */
+export async function writeReport(journalPath: string, outPath: string): Promise<void> {
+  const refuse = (cause: unknown): never => {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new OptionError(
+      `The report can not be written to ${outPath}: ${reason}. Choose another path: -o FILE`,
+    );
+  };
+  const isOther = await holdsOther(outPath).catch(refuse);
+  if (isOther) refuse('that file is there already and is no earlier report, so it is left as it is');
+  const page = await reportOf(journalPath);
+  await writeFile(outPath, page).catch(refuse);
 }
 
-/** A path that does not exist is what it says. */
-async function real(path: string): Promise<string> {
-  return await realpath(path).catch(() => resolve(path));
+/** Whether something would be lost with a file: it is no report. A pipe or a device holds nothing. */
+async function holdsOther(path: string): Promise<boolean> {
+  const stats = await stat(path).catch(() => undefined);
+  if (stats?.isFile() !== true || stats.size === 0) return false;
+  const file = await open(path);
+  try {
+    const { buffer } = await file.read(Buffer.alloc(HEAD));
+    return !buffer.includes(TITLE);
+  } finally {
+    await file.close();
+  }
 }

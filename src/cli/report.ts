@@ -9,7 +9,11 @@ import { print } from './streams.js';
 const FLAGS = new Map<string, FlagShape & { readonly help: string }>([
   [
     'out',
-    { value: 'FILE', short: 'o', help: 'the page (JOURNAL with .html in place of its extension, here)' },
+    {
+      value: 'FILE',
+      short: 'o',
+      help: 'the page, - for standard output (JOURNAL with .html in place of its extension, here)',
+    },
   ],
   ['help', { short: 'h', help: 'this page' }],
 ]);
@@ -40,8 +44,11 @@ async function makeReport(args: readonly string[]): Promise<Ended> {
   const out = flags.get('out');
   const page = Array.isArray(out) ? String(out[0]) : `${basename(journal, extname(journal))}.html`;
   // Loaded by who asks for a report alone.
-  const { writeReport } = await import('../report.js');
-  await writeReport(journal, page);
-  print(`${page}\n`);
+  const { reportOf, writeReport } = await import('../report.js');
+  if (page === '-') print(await reportOf(journal));
+  else {
+    await writeReport(journal, page);
+    print(`${page}\n`);
+  }
   return { status: STATUS.done, leaves: false };
 }

@@ -419,6 +419,26 @@ describe('threadfactory report', () => {
     expect(page).toContain('"totals":{"completed":3,"failed":0,');
   });
 
+  it('prints the page itself where that is to be written to -', async () => {
+    await shell(folder, 'threadfactory run list.mjs --workers 0 --journal printed.jsonl');
+    const said = await shell(folder, 'threadfactory report printed.jsonl -o -; test -e ./-');
+    expect(said.stdout).toMatch(/^<!doctype html>.*"totals":\{"completed":3,.*<\/html>\n$/s);
+    expect([said.stderr, said.status]).toEqual(['', 1]);
+  });
+
+  it('leaves a file alone that is no report', async () => {
+    await shell(folder, 'threadfactory run list.mjs --workers 0 --journal site.jsonl');
+    const { stdout, stderr, status } = await shell(
+      folder,
+      'echo mine > site.html; threadfactory report site.jsonl; echo $?; cat site.html',
+    );
+    expect(stdout).toBe('2\nmine\n');
+    expect(stderr).toMatch(
+      /^threadfactory: .*site\.html: that file is there already.*Choose another path: -o FILE\n$/,
+    );
+    expect(status).toBe(0);
+  });
+
   it('ends with status 2 and says why', async () => {
     const { stderr, status } = await shell(folder, 'threadfactory report no-such.jsonl');
     expect(status).toBe(2);

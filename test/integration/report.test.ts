@@ -97,6 +97,22 @@ describe('writeReport', () => {
     });
   });
 
+  it('takes the place of an earlier report, of an empty file and of nothing else', async () => {
+    run('again.jsonl', { jobs: 1, at: 0 });
+    await writeFile(path('empty.html'), '');
+    await writeReport(path('again.jsonl'), path('empty.html'));
+    await writeReport(path('again.jsonl'), path('empty.html'));
+    expect(await readFile(path('empty.html'), 'utf8')).toContain('"completed":1,');
+    await writeFile(path('mine.html'), '<title>my own page</title>');
+    await expect(writeReport(path('again.jsonl'), path('mine.html'))).rejects.toMatchObject({
+      code: 'ERR_OPTION',
+      message: expect.stringMatching(
+        /mine\.html: that file is there already.*no earlier report.*Choose another/,
+      ),
+    });
+    expect(await readFile(path('mine.html'), 'utf8')).toBe('<title>my own page</title>');
+  });
+
   it('never takes the place of its journal, under another name either', async () => {
     run('same.jsonl', { jobs: 1, at: 0 });
     const before = await readFile(path('same.jsonl'), 'utf8');
