@@ -1,6 +1,6 @@
 import { open, readFile, stat, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { OptionError } from './errors.js';
+import { JournalError, OptionError } from './errors.js';
 import { readJournal } from './journal.js';
 import { REPORT_PAGE } from './paths.js';
 import { VERSION } from './registry.js';
@@ -20,7 +20,7 @@ const HEAD = 4096;
  * failed. The page asks no network for anything. The journal is read once, and may be that of a run that is still on.
  *
  * @param journalPath a file that the option `journal` wrote
- * @throws JournalError if the journal can't be read, is none, or is damaged
+ * @throws JournalError if the journal can't be read, is none, is damaged, or has not begun
  */
 export async function reportOf(journalPath: string): Promise<string> {
   const data: ReportData = {
@@ -29,6 +29,9 @@ export async function reportOf(journalPath: string): Promise<string> {
     generatedAt: Date.now(),
     ...aggregate(readJournal(journalPath)),
   };
+  // A header says at least which module it is.
+  if (data.module === '')
+    throw new JournalError(`Nothing is in the journal ${journalPath} yet: wait for its run to begin.`);
   const page = await readFile(REPORT_PAGE, 'utf8');
   // Inside a script element only `<` can end it or begin a comment.
   const json = JSON.stringify(data).replaceAll('<', '\\u003c');

@@ -89,6 +89,15 @@ describe('writeReport', () => {
     await expect(stat(path('none.html'))).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
+  it('is of no journal that has not begun, and does not take its place either', async () => {
+    await writeFile(path('empty.jsonl'), '');
+    await expect(writeReport(path('empty.jsonl'), path('empty.jsonl'))).rejects.toMatchObject({
+      code: 'ERR_JOURNAL',
+      message: expect.stringMatching(/Nothing is in the journal .*empty\.jsonl yet/),
+    });
+    expect(await readFile(path('empty.jsonl'), 'utf8')).toBe('');
+  });
+
   it('says where it can not write', async () => {
     run('unwritten.jsonl', { jobs: 1, at: 0 });
     await expect(writeReport(path('unwritten.jsonl'), path('no/such/folder.html'))).rejects.toMatchObject({
