@@ -1,4 +1,6 @@
 import { parse, resolve } from 'node:path';
+import type { Clock } from './clock.js';
+import { systemClock } from './clock.js';
 import { JournalError, SerializationError } from './errors.js';
 import { JournalFile } from './journal/file.js';
 import type { Fields } from './journal/format.js';
@@ -47,20 +49,33 @@ const MAX_BATCH = 16 * 1024 * 1024;
  * Opens a journal, or begins one, and holds its lock until `close()`.
  *
  * @param io for tests: the calls on files
+ * @param clock for tests: the time
  * @throws JournalError if it is in use, damaged, of another module, of a newer version, with keys where there is no `key`
  *   or without them where there is one, or can't be opened, read or written
  */
-export function openJournal(options: JournalOptions, io: JournalIo = nodeIo): Journal {
+export function openJournal(
+  options: JournalOptions,
+  io: JournalIo = nodeIo,
+  clock: Clock = systemClock,
+): Journal {
   const path = resolve(options.path);
-  const file = new JournalFile(path, options.fsync, io);
+  const file = new JournalFile({ ...options, path }, io, clock);
   let lock: Lock | undefined;
   try {
     lock = acquireLock(path);
-    return new FileJournal({ ...options, path }, file, lock, io);
+    return new FileJournal({ ...options, path }, { file, lock, io, clock });
   } catch (error) {
     closeBoth(file, lock);
     throw error;
   }
+}
+
+/** What an open journal works with. */
+interface Parts {
+  readonly file: JournalFile;
+  readonly lock: Lock;
+  readonly io: JournalIo;
+  readonly clock: Clock;
 }
 
 class FileJournal implements Journal {
@@ -69,6 +84,7 @@ class FileJournal implements Journal {
   readonly #file: JournalFile;
   readonly #lock: Lock;
   readonly #io: JournalIo;
+  readonly #clock: Clock;
   readonly #jobs: JobIndex;
   readonly #lines: LineCache;
   readonly #batch = new LineBuffer();
@@ -76,11 +92,12 @@ class FileJournal implements Journal {
   #offset = 0;
   readonly #read = (offset: number): Fields => this.#fieldsAt(offset);
 
-  constructor(options: JournalOptions, file: JournalFile, lock: Lock, io: JournalIo) {
+  constructor(options: JournalOptions, { file, lock, io, clock }: Parts) {
     this.#path = options.path;
     this.#file = file;
     this.#lock = lock;
     this.#io = io;
+    this.#clock = clock;
     this.#lines = new LineCache(io, file.fd);
     this.#jobs = options.key === undefined ? new PositionedJobs(options.path) : new KeyedJobs(options.key);
     this.#load(options);
@@ -127,12 +144,13 @@ class FileJournal implements Journal {
   retry(line: JournalRetry): void {
     const failures: JournalError[] = [];
     const [who] = this.#jobs.identify([line], (error) => failures.push(error));
-    if (who !== undefined) this.#file.append(Buffer.from(retryLine(line, this.#jobs.naming, who)));
+    if (who !== undefined)
+      this.#file.append(Buffer.from(retryLine(line, this.#clock.epoch(), this.#jobs.naming, who)));
     throwFirst(failures);
   }
 
   crash(line: JournalCrash): void {
-    this.#file.append(Buffer.from(crashLine(line)));
+    this.#file.append(Buffer.from(crashLine(line, this.#clock.epoch())));
   }
 
   sync(): void {
@@ -161,7 +179,7 @@ class FileJournal implements Journal {
     }
     this.#file.startAt(scan.end);
     if (scan.header !== undefined) return;
-    this.#file.append(Buffer.from(headerLine(module, key !== undefined)));
+    this.#file.append(Buffer.from(headerLine(module, key !== undefined, this.#clock.epoch())));
     this.#file.syncFolder();
   }
 

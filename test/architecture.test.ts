@@ -132,7 +132,12 @@ const ROOMS: readonly Room[] = [
     may: ['node:*', 'errors', 'describe', 'nearest', 'paths', 'protocol'],
     types: ['stats'],
   },
-  { name: 'journal', files: ['journal', 'journal/'], may: ['node:*', ...VALUES], types: ['spec', 'options'] },
+  {
+    name: 'journal',
+    files: ['journal', 'journal/'],
+    may: ['node:*', 'clock', ...VALUES],
+    types: ['spec', 'options'],
+  },
   {
     name: 'composition',
     files: [

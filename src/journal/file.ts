@@ -1,9 +1,11 @@
 import type { Stats } from 'node:fs';
 import { constants } from 'node:fs';
 import { dirname } from 'node:path';
+import type { Clock, Timer } from '../clock.js';
 import { JournalError } from '../errors.js';
 import type { JournalIo } from './io.js';
 import { codeOf, ioError } from './io.js';
+import type { JournalOptions } from './types.js';
 
 /** How often it is looked whether the file is where a next run will look for it. */
 const LOOK_MS = 1000;
@@ -23,6 +25,7 @@ export class JournalFile {
   readonly fd: number;
   readonly #path: string;
   readonly #io: JournalIo;
+  readonly #clock: Clock;
   readonly #fsync: number | boolean;
   #end = 0;
   #isRagged = false;
@@ -30,10 +33,10 @@ export class JournalFile {
   #isUnsynced = false;
   #isSyncing = false;
   #isClosed = false;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   /** What an fsync in the background failed with, for the next call to report. */
   #failure: Error | undefined;
-  /** When the file was last seen where it belongs, in the milliseconds of `performance.now`. */
+  /** When the file was last seen where it belongs, in the milliseconds of the clock. */
   #seenAt = Number.NEGATIVE_INFINITY;
 
   /**
@@ -41,10 +44,11 @@ export class JournalFile {
    *
    * @throws JournalError if it can't be opened, is not a regular file, or has several names
    */
-  constructor(path: string, fsync: number | boolean, io: JournalIo) {
+  constructor({ path, fsync }: JournalOptions, io: JournalIo, clock: Clock) {
     this.#path = path;
     this.#fsync = fsync;
     this.#io = io;
+    this.#clock = clock;
     this.fd = this.#open();
   }
 
@@ -108,7 +112,7 @@ export class JournalFile {
   /** Forces everything onto the disk (unless `fsync` is false) and closes the file. A second call does nothing. */
   close(): void {
     if (this.#isClosed) return;
-    clearTimeout(this.#timer);
+    this.#clock.clear(this.#timer);
     try {
       this.#force();
     } finally {
@@ -134,7 +138,7 @@ export class JournalFile {
 
   /** Whether the file is where it was: a call for what happened to itself, and now and then one for what is at its path. */
   #look(isLast = false): void {
-    const now = performance.now();
+    const now = this.#clock.now();
     const isDue = isLast || now - this.#seenAt >= LOOK_MS;
     const own = this.#asking(() => this.#io.fstatSync(this.fd));
     const isWhole = own.nlink > 0 && own.size >= this.#end;
@@ -215,7 +219,8 @@ export class JournalFile {
   /** In the background, since the manager has workers to feed; on a timer, since the next write may be hours away. */
   #syncSoon(): void {
     if (typeof this.#fsync !== 'number' || this.#timer !== undefined) return;
-    this.#timer = setTimeout(() => this.#syncNow(), this.#fsync).unref();
+    this.#timer = this.#clock.after(this.#fsync, () => this.#syncNow());
+    this.#timer.unref?.();
   }
 
   #syncNow(): void {

@@ -28,8 +28,8 @@ export interface Header {
 }
 
 /** The header's line. Of the module only the file name is kept: a folder may move, and paths are nobody's business. */
-export function headerLine(module: string, keyed: boolean): string {
-  const fields = { version: VERSION, module: fileNameOf(module), keyed, createdAt: Date.now() };
+export function headerLine(module: string, keyed: boolean, createdAt: number): string {
+  const fields = { version: VERSION, module: fileNameOf(module), keyed, createdAt };
   return `${MAGIC},${JSON.stringify(fields).slice(1)}\n`;
 }
 
@@ -162,15 +162,15 @@ function errorField(error: unknown): string {
   return valueField('error', errorToWire(error));
 }
 
-/** A failed attempt that is going to be followed by another one. */
-export function retryLine(retry: JournalRetry, { before, after }: Naming, who: string): string {
+/** A failed attempt that is going to be followed by another one. @param at epoch milliseconds */
+export function retryLine(retry: JournalRetry, at: number, { before, after }: Naming, who: string): string {
   const { index, attempt, id, delay } = retry;
-  const fields = JSON.stringify({ attempt, id, at: Date.now(), delay }).slice(1, -1);
+  const fields = JSON.stringify({ attempt, id, at, delay }).slice(1, -1);
   return `{"type":"retry","index":${index}${before}${who}${after},${fields}${errorField(retry.error)}}\n`;
 }
 
-/** The end of a worker that was not asked to end. */
-export function crashLine(crash: JournalCrash): string {
+/** The end of a worker that was not asked to end. @param at epoch milliseconds */
+export function crashLine(crash: JournalCrash, at: number): string {
   const { id, pid, code, signal, jobs } = crash;
-  return `${JSON.stringify({ type: 'crash', id, pid, at: Date.now(), code, signal, jobs })}\n`;
+  return `${JSON.stringify({ type: 'crash', id, pid, at, code, signal, jobs })}\n`;
 }

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach } from 'vitest';
+import type { Clock } from '../../src/clock.js';
 import type { JournalIo } from '../../src/journal/io.js';
 import { nodeIo } from '../../src/journal/io.js';
 import type { Journal, JournalOptions, JournalRecord } from '../../src/journal.js';
@@ -14,7 +15,7 @@ export interface Journals {
   /** A path in it. */
   path(): string;
   /** Opens a journal there; closed after the test if it was not before. */
-  open(options?: Partial<JournalOptions>, io?: JournalIo): Journal;
+  open(options?: Partial<JournalOptions>, io?: JournalIo, clock?: Clock): Journal;
   /** Closes what is open and opens it again. */
   reopen(options?: Partial<JournalOptions>): Journal;
   /** The text of the file. */
@@ -42,7 +43,7 @@ export function useJournals(): Journals {
       return folder;
     },
     path: () => join(journals.folder(), 'run.jsonl'),
-    open: (options = {}, io = nodeIo) => {
+    open: (options = {}, io = nodeIo, clock?: Clock) => {
       const given = {
         path: journals.path(),
         module: '/app/job.js',
@@ -50,7 +51,7 @@ export function useJournals(): Journals {
         fsync: false,
         ...options,
       };
-      const journal = openJournal(given, io);
+      const journal = openJournal(given, io, clock);
       opened.push(journal);
       return journal;
     },

@@ -10,16 +10,13 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { JournalIo } from '../../src/journal/io.js';
 import { nodeIo } from '../../src/journal/io.js';
+import { FakeClock } from '../helpers/fake-clock.js';
 import { completed, run, useJournals } from '../helpers/journal.js';
 
 const journals = useJournals();
-
-afterEach(() => {
-  vi.restoreAllMocks();
-});
 
 function systemError(code: string): NodeJS.ErrnoException {
   return Object.assign(new Error(`${code}: as the test wants it`), { code });
@@ -166,14 +163,13 @@ describe('a journal that is taken away during the run', () => {
   ];
 
   test.each(WAYS)('is missed within a second when it was %s, and nothing more is written', (_, take) => {
-    let now = 0;
-    vi.spyOn(performance, 'now').mockImplementation(() => now);
-    const journal = journals.open();
+    const clock = new FakeClock();
+    const journal = journals.open({}, nodeIo, clock);
     run(journal, 0, 'a', 'A');
     take(journals.path());
     const left = existsSync(journals.path()) ? journals.text() : undefined;
     for (const later of [1000, 1]) {
-      now += later;
+      clock.pass(later);
       expect(() => run(journal, 1, 'b', 'B')).toThrow(
         expect.objectContaining({
           code: 'ERR_JOURNAL',
@@ -202,12 +198,11 @@ describe('a journal that is taken away during the run', () => {
   });
 
   test('and put back is written again', () => {
-    let now = 0;
-    vi.spyOn(performance, 'now').mockImplementation(() => now);
-    const journal = journals.open();
+    const clock = new FakeClock();
+    const journal = journals.open({}, nodeIo, clock);
     run(journal, 0, 'a', 'A');
     renameSync(journals.path(), `${journals.path()}.1`);
-    now += 1000;
+    clock.pass(1000);
     expect(() => run(journal, 1, 'b', 'B')).toThrow(/moved/);
     renameSync(`${journals.path()}.1`, journals.path());
     run(journal, 1, 'b', 'B');
@@ -377,6 +372,20 @@ describe('fsync', () => {
     run(journal, 1, 'b', 'B');
     journal.close();
     expect([disk.foreground - opened, disk.background]).toEqual([1, 2]);
+  });
+
+  test('comes at its time though the user has put other timers and another date in place of the real ones', async () => {
+    const disk = new NotingDisk();
+    vi.useFakeTimers({ now: 0 });
+    try {
+      const asked = disk.nextBackground();
+      const journal = journals.open({ fsync: 1 }, disk.io);
+      (await asked)();
+      journal.crash({ id: 1, pid: 7, code: 1, signal: null, jobs: [] });
+      for (const { at, createdAt } of journals.lines()) expect(Number(at ?? createdAt)).toBeGreaterThan(1e12);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   test('that is under way when all has to be on the disk is not relied on', async () => {
