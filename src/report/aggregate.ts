@@ -125,14 +125,14 @@ class Aggregation {
     this.#forget(line);
     const name = nameOf(line);
     const group = this.#failures.add(line.error, name, line.startedAt + line.duration);
-    this.#failed.set(line.key ?? line.index, { group, name });
+    this.#failed.set(idOf(line), { group, name });
     this.#workers.of(line).failed += 1;
     this.#addSettled(line, true);
   }
 
   /** A job that failed in an earlier run has run again. */
   #forget(line: SettledJob): boolean {
-    const id = line.key ?? line.index;
+    const id = idOf(line);
     const failure = this.#failed.get(id);
     if (failure === undefined) return false;
     this.#failed.delete(id);
@@ -188,6 +188,11 @@ class Aggregation {
   #began(at: number): void {
     if (at < this.#startedAt) this.#startedAt = at;
   }
+}
+
+/** What the lines about one job have in common. One that was refused for its key shares that with the job that has it. */
+function idOf({ index, key, attempt }: JobLine): number | string {
+  return attempt === 0 ? index : (key ?? index);
 }
 
 function nameOf({ index, key }: JobLine): JobName {

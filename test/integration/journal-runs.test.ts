@@ -211,16 +211,18 @@ describe('two jobs with one key', () => {
   });
 
   it('in a lazy list fail the second one alone, each time, and all others run', async () => {
-    for (const [ran, skipped] of [
-      [['a', 'b', 'c', 'd'], 0],
-      [[], 4],
-    ]) {
+    for (const [ran, skipped, refused] of [
+      [['a', 'b', 'c', 'd'], 0, 1],
+      [[], 4, 2],
+    ] as const) {
       const life = await runs.live({ jobs: () => lazily(jobs), options: { key: byValue } });
       expect(life.rejection).toBeUndefined();
       expect([life.ran, life.failed]).toEqual([ran, [3]]);
       expect(life.summary).toMatchObject({ total: 5, failed: 1, skipped });
       expect(life.summary?.failures[0]?.error).toMatchObject({ code: 'ERR_JOURNAL' });
-      expect(runs.lines()).toHaveLength(4);
+      const recorded = runs.lines().map(({ type }) => type);
+      expect(recorded.filter((type) => type === 'completed')).toHaveLength(4);
+      expect(recorded.filter((type) => type === 'failed')).toHaveLength(refused);
     }
   });
 

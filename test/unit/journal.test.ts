@@ -274,6 +274,15 @@ describe('a journal with a key', () => {
     expect(() => again.recall(1, { name: 'a' })).toThrow(duplicate);
   });
 
+  test('records a job that it refuses so as failed, and forgets nothing of the one that has its key', () => {
+    const journal = journals.open({ key: byName });
+    run(journal, 0, { name: 'a' }, 1);
+    expect(() => journal.recall(7, { name: 'a' })).toThrow(/Two jobs have the key "a"/);
+    expect(journals.lines()[2]).toMatchObject({ type: 'failed', index: 7, key: 'a', attempt: 0, id: 0 });
+    const again = journals.reopen({ key: byName });
+    expect([again.recorded, again.recall(0, { name: 'a' })]).toEqual([1, { result: 1 }]);
+  });
+
   test.each([
     [undefined, 'undefined'],
     [7, 'number'],

@@ -116,6 +116,18 @@ describe('the aggregate of a journal', () => {
     ]);
   });
 
+  it('counts a job that was refused for its key beside the one that has it', () => {
+    const refused = { key: 'a', at: 0, id: 0, attempt: 0 };
+    const { totals, failures } = aggregate([
+      header(),
+      failed({ ...refused, index: 1 }, new Error('two jobs')),
+      completed({ index: 0, key: 'a', at: 0 }),
+      failed({ ...refused, index: 2 }, new Error('two jobs')),
+    ]);
+    expect(totals).toMatchObject({ completed: 1, failed: 2, recovered: 0 });
+    expect(failures.groups.map(({ count }) => count)).toEqual([2]);
+  });
+
   it('puts each job into the second in which it ended', () => {
     const lines = Array.from({ length: 60 }, (_, index) =>
       completed({ index, at: index * 1000, duration: 400 }),
