@@ -28,7 +28,7 @@ export class Grouping {
     return group;
   }
 
-  /** Takes an error out again that `add` put in: its job has completed since, or failed otherwise. */
+  /** Takes an error out again that `add` put in, with that very name: its job has completed since, or failed otherwise. */
   remove(group: Group | undefined, job: JobName): void {
     if (group === undefined) this.#others -= 1;
     else group.remove(job);
@@ -66,11 +66,7 @@ export class Group {
 
   remove(job: JobName): void {
     this.count -= 1;
-    const isOther =
-      job.key === undefined
-        ? ({ index }: JobName) => index !== job.index
-        : ({ key }: JobName) => key !== job.key;
-    this.#jobs = this.#jobs.filter(isOther);
+    this.#jobs = this.#jobs.filter((each) => each !== job);
   }
 
   result(since: number): ErrorGroup {

@@ -54,6 +54,15 @@ describe('errors of a report', () => {
     expect(grouping.result(0)).toEqual({ groups: [], others: 0 });
   });
 
+  it('keep the job that another one shares its key with when that is taken out', () => {
+    const grouping = new Grouping();
+    const [refused, again] = [{ index: 3, key: 'a' }, { index: 8, key: 'a' }];
+    const group = grouping.add(new Error('two jobs'), refused, 0);
+    grouping.add(new Error('two jobs'), again, 0);
+    grouping.remove(group, refused);
+    expect(grouping.result(0).groups).toMatchObject([{ count: 1, jobs: [again] }]);
+  });
+
   it('are only counted where there are too many groups', () => {
     const grouping = new Grouping();
     for (let index = 0; index < 300; index += 1) {
