@@ -179,7 +179,7 @@ const ROOMS: readonly Room[] = [
         'child/load',
         'module-ref',
       ],
-      ...['progress/words', 'progress/job-text', 'report', 'engines/'],
+      ...['journal/utf8', 'progress/words', 'progress/job-text', 'report', 'engines/'],
     ],
   },
   {

@@ -1,4 +1,5 @@
-import { constants, isUtf8 } from 'node:buffer';
+import { constants } from 'node:buffer';
+import { utf8 } from '../journal/utf8.js';
 import { UsageError } from './parse.js';
 
 /**
@@ -47,11 +48,10 @@ function textOf(bytes: Buffer, number: number): string {
       `Line ${number} of standard input has ${bytes.length} bytes, more than a string can hold.`,
     );
   }
-  const text = line.toString();
-  // U+FFFD is what Node puts in place of what it can't read, and may stand there by right.
-  if (!text.includes('\uFFFD') || isUtf8(line)) return text;
+  const text = utf8(line);
+  if (text !== undefined) return text;
   throw new UsageError(
-    `Line ${number} of standard input is not UTF-8: ${text.slice(0, 80)}\nWhat is not would be another job than what was meant.`,
+    `Line ${number} of standard input is not UTF-8: ${line.toString('utf8', 0, 80)}\nWhat is not would be another job than what was meant.`,
   );
 }
 

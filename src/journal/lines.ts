@@ -1,5 +1,5 @@
-import { isUtf8 } from 'node:buffer';
 import type { JournalIo } from './io.js';
+import { utf8 } from './utf8.js';
 
 /** Bytes read at once when going through a whole file. */
 const CHUNK = 512 * 1024;
@@ -62,19 +62,15 @@ export class LineReader {
 
   /** The line without its newline. Throws for one that no string can hold, or that is not UTF-8. */
   text(): string {
-    const text = this.#buffer.toString('utf8', this.#start, this.#stop);
-    if (text.includes('\uFFFD') && !isUtf8(this.#bytes())) throw new SyntaxError('It is not UTF-8');
+    const text = utf8(this.#buffer, this.#start, this.#stop);
+    if (text === undefined) throw new SyntaxError('It is not UTF-8');
     return text;
   }
 
   /** Whether nothing is left, or nothing but zeros, which is what a file system may put in place of lost data. */
   isFollowedByNothing(): boolean {
     if (!this.next()) return true;
-    return !this.#isWhole && this.#bytes().every((byte) => byte === 0);
-  }
-
-  #bytes(): Buffer {
-    return this.#buffer.subarray(this.#start, this.#stop);
+    return !this.#isWhole && this.#buffer.subarray(this.#start, this.#stop).every((byte) => byte === 0);
   }
 
   #found(stop: number, isWhole: boolean): true {

@@ -56,7 +56,10 @@ describe('errors of a report', () => {
 
   it('keep the job that another one shares its key with when that is taken out', () => {
     const grouping = new Grouping();
-    const [refused, again] = [{ index: 3, key: 'a' }, { index: 8, key: 'a' }];
+    const [refused, again] = [
+      { index: 3, key: 'a' },
+      { index: 8, key: 'a' },
+    ];
     const group = grouping.add(new Error('two jobs'), refused, 0);
     grouping.add(new Error('two jobs'), again, 0);
     grouping.remove(group, refused);
