@@ -1,7 +1,6 @@
 import { open, readFile, stat, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { JournalError, OptionError } from './errors.js';
-import { readJournal } from './journal.js';
 import { REPORT_PAGE } from './paths.js';
 import { VERSION } from './registry.js';
 import { aggregate } from './report/aggregate.js';
@@ -23,6 +22,8 @@ const HEAD = 4096;
  * @throws JournalError if the journal can't be read, is none, is damaged, or has not begun
  */
 export async function reportOf(journalPath: string): Promise<string> {
+  // Built into a file of its own, for runs, which has all of this.
+  const { readJournal } = await import('./journal.js');
   const data: ReportData = {
     version: VERSION,
     journal: basename(journalPath),
