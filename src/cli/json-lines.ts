@@ -11,13 +11,16 @@ export interface LineStream {
 /** The factory whose jobs are printed. */
 type Factory = Pick<ThreadFactory, 'on' | 'pause' | 'unpause'>;
 
+/** A line and its end; in pieces where it is longer than a string can be. */
+type Line = readonly string[];
+
 /**
  * Prints a line for each job that settles: `{"index":0,"job":…,"result":…}` or `{"index":0,"job":…,"error":{…}}`, and for
  * each that an earlier run recorded: what that run printed may never have been read. A reader that is slow holds the
  * hand-out. In order, a line waits for those before it.
  */
 export class JsonLines {
-  private readonly waiting = new Map<number, string>();
+  private readonly waiting = new Map<number, Line>();
   private next = 0;
   private held = false;
   private ordered = false;
@@ -31,26 +34,27 @@ export class JsonLines {
   }
 
   completed(factory: Factory, index: number, job: unknown, result: unknown): void {
-    this.settled(factory, index, `{"index":${index},"job":${toJson(job)},"result":${toJson(result)}}\n`);
+    this.settled(factory, index, lineOf(index, job, 'result', result));
   }
 
   failed(factory: Factory, error: Error, { index, job }: Omit<Failure, 'error'>): void {
-    this.settled(factory, index, `{"index":${index},"job":${toJson(job)},"error":${toJson(error)}}\n`);
+    this.settled(factory, index, lineOf(index, job, 'error', error));
   }
 
   /** Prints what an early end left behind a gap; resolves when all was handed to the system. */
   async end(): Promise<void> {
-    const left = [...this.waiting].sort(([a], [b]) => a - b).map(([, line]) => line);
+    const left = [...this.waiting].sort(([a], [b]) => a - b);
     this.waiting.clear();
+    for (const [, line] of left) this.write(line);
     await new Promise<void>((resolve) => {
-      this.stream.write(left.join(''), resolve);
+      this.stream.write('', resolve);
     });
   }
 
-  private settled(factory: Factory, index: number, line: string): void {
+  private settled(factory: Factory, index: number, line: Line): void {
     if (this.ordered) this.waiting.set(index, line);
-    const text = this.ordered ? this.due() : line;
-    if (text === '' || this.stream.write(text) || this.held) return;
+    const hasRoom = this.ordered ? this.writeDue() : this.write(line);
+    if (hasRoom || this.held) return;
     this.held = true;
     factory.pause();
     this.stream.once('drain', () => {
@@ -59,14 +63,30 @@ export class JsonLines {
     });
   }
 
-  /** The lines whose turn it is. */
-  private due(): string {
-    let text = '';
+  /** Writes the lines whose turn it is. */
+  private writeDue(): boolean {
+    let hasRoom = true;
     for (let line = this.waiting.get(this.next); line !== undefined; line = this.waiting.get(this.next)) {
       this.waiting.delete(this.next);
       this.next += 1;
-      text += line;
+      hasRoom = this.write(line);
     }
-    return text;
+    return hasRoom;
+  }
+
+  /** @returns whether the reader keeps up */
+  private write(line: Line): boolean {
+    let hasRoom = true;
+    for (const piece of line) hasRoom = this.stream.write(piece);
+    return hasRoom;
+  }
+}
+
+function lineOf(index: number, job: unknown, name: 'result' | 'error', outcome: unknown): Line {
+  const pieces = [`{"index":${index},"job":`, toJson(job), `,"${name}":`, toJson(outcome), '}\n'];
+  try {
+    return [pieces.join('')];
+  } catch {
+    return pieces;
   }
 }

@@ -16,8 +16,16 @@ export function toJson(value: unknown): string {
   try {
     return stringify(value, withoutCircles());
   } catch (error) {
-    return JSON.stringify(`[Not printable: ${error instanceof Error ? error.message : String(error)}]`);
+    return JSON.stringify(`[Not printable: ${reasonOf(error)}]`);
   }
+}
+
+function reasonOf(error: unknown): string {
+  const reason = error instanceof Error ? error.message : String(error);
+  // V8's words for it say nothing of what is to be done.
+  return reason === 'Invalid string length'
+    ? 'longer than a string can be. Write it to a file in the job, and return the path'
+    : reason;
 }
 
 type Replacer = (this: unknown, key: string, value: unknown) => unknown;

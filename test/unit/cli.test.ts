@@ -297,6 +297,12 @@ describe('a value as JSON', () => {
   });
 });
 
+it('a value whose JSON no string can hold says what to do', () => {
+  expect(toJson({ toJSON: () => 'x'.repeat(2 ** 30) })).toBe(
+    '"[Not printable: longer than a string can be. Write it to a file in the job, and return the path]"',
+  );
+});
+
 describe('JSON lines', () => {
   const printer = (ordered: boolean) => {
     const printed: string[] = [];
@@ -349,6 +355,23 @@ describe('JSON lines', () => {
     await lines.end();
     const order = [...printed.join('').matchAll(/"index":(\d)/g)].map(([, index]) => index);
     expect(order).toEqual(['0', '1', '2', '5']);
+  });
+
+  it('may be longer than a string', async () => {
+    const { lines, printed, complete } = printer(true);
+    const half = 'x'.repeat(2 ** 28);
+    lines.completed({} as never, 0, half, half);
+    complete(1);
+    await lines.end();
+    expect(printed.map((piece) => piece.slice(0, 30))).toEqual([
+      '{"index":0,"job":',
+      `"${'x'.repeat(29)}`,
+      ',"result":',
+      `"${'x'.repeat(29)}`,
+      '}\n',
+      '{"index":1,"job":"j1","result"',
+      '',
+    ]);
   });
 
   it('hold the hand-out while the reader is slow', () => {
