@@ -124,8 +124,8 @@ class FileJournal implements Journal {
     const failures: Error[] = [];
     const refused = new Map<number, SerializationError>();
     const who = this.#jobs.identify(records, (error) => failures.push(error));
-    const what = records.map((record) =>
-      this.#outcome(record, (error) =>
+    const what = records.map((record, i) =>
+      this.#outcome(record, who[i], (error) =>
         'error' in record ? failures.push(error) : refused.set(record.index, error),
       ),
     );
@@ -221,9 +221,13 @@ class FileJournal implements Journal {
     if (bytes.length > 0) this.#file.append(bytes);
   }
 
-  #outcome(record: JournalRecord, refuse: (error: SerializationError) => void): string | undefined {
+  #outcome(
+    record: JournalRecord,
+    who: string | undefined,
+    refuse: (error: SerializationError) => void,
+  ): string | undefined {
     try {
-      return outcomeField(record);
+      return who === undefined ? undefined : outcomeField(record, who);
     } catch (cause) {
       refuse(unwritable(this.#path, record.index, cause));
       return undefined;

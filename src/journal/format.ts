@@ -5,7 +5,7 @@ import { JournalError } from '../errors.js';
 import type { LineBuffer } from './line-buffer.js';
 import { roomFor } from './line-buffer.js';
 import type { JournalCrash, JournalRecord, JournalRetry } from './types.js';
-import { valueField } from './values.js';
+import { MAX_FIELD, valueField } from './values.js';
 
 /** What every journal begins with. */
 export const MAGIC = '{"type":"threadfactory-journal"';
@@ -83,9 +83,14 @@ export function damagedLine(path: string, line: number, cause: unknown): Journal
   );
 }
 
-/** The field for what came of a job. Throws as `valueField` does. */
-export function outcomeField(record: JournalRecord): string {
-  return 'error' in record ? errorField(record.error) : valueField('result', record.result);
+/** The field for what came of a job, beside what names it. Throws as `valueField` does. */
+export function outcomeField(record: JournalRecord, who: string): string {
+  const [name, value] =
+    'error' in record
+      ? (['error', errorToWire(record.error)] as const)
+      : (['result', record.result] as const);
+  // Of a job whose text is its key there may be much of both.
+  return valueField(name, value, MAX_FIELD - roomFor(who));
 }
 
 /** How lines name the job they are about: by the JSON text that is written between these. */
@@ -158,15 +163,11 @@ function writeDuration(lines: LineBuffer, milliseconds: number): void {
   lines.ascii(THOUSANDTHS[thousandths] ?? '');
 }
 
-function errorField(error: unknown): string {
-  return valueField('error', errorToWire(error));
-}
-
 /** A failed attempt that is going to be followed by another one. @param at epoch milliseconds */
 export function retryLine(retry: JournalRetry, at: number, { before, after }: Naming, who: string): string {
   const { index, attempt, id, delay } = retry;
   const fields = JSON.stringify({ attempt, id, at, delay }).slice(1, -1);
-  return `{"type":"retry","index":${index}${before}${who}${after},${fields}${errorField(retry.error)}}\n`;
+  return `{"type":"retry","index":${index}${before}${who}${after},${fields}${valueField('error', errorToWire(retry.error))}}\n`;
 }
 
 /** The end of a worker that was not asked to end. @param at epoch milliseconds */

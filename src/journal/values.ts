@@ -9,12 +9,12 @@ import { deserialize, serialize } from '../serializer.js';
  */
 
 /** Bytes. A line is read as one string, which holds no more, and there is more in it than the value. */
-const MAX_FIELD = constants.MAX_STRING_LENGTH - 2 ** 20;
+export const MAX_FIELD = constants.MAX_STRING_LENGTH - 2 ** 20;
 
 /**
  * The field of a value, with a comma in front; `''` for undefined.
  *
- * @param maxBytes for tests
+ * @param maxBytes that it may take
  * @throws what v8 throws for a value that can't be serialised, RangeError for one whose line could not be read back
  */
 export function valueField(name: 'result' | 'error', value: unknown, maxBytes = MAX_FIELD): string {

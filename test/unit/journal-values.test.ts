@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
+import { outcomeField } from '../../src/journal/format.js';
 import { canonicalText, jobHash } from '../../src/journal/hash.js';
-import { valueField } from '../../src/journal/values.js';
+import { MAX_FIELD, valueField } from '../../src/journal/values.js';
 import { completed, run, useJournals } from '../helpers/journal.js';
 
 const journals = useJournals();
@@ -69,6 +70,12 @@ describe('a result comes back exactly as it was', () => {
     const field = (length: number) => valueField('result', 'é'.repeat(length), 100);
     expect(Buffer.byteLength(field(44))).toBe(100);
     expect(() => field(45)).toThrow(new RangeError('its result takes 102 bytes, more than a line can have'));
+  });
+
+  test('with what names the job, where that is long', () => {
+    const who = 'é'.repeat(MAX_FIELD / 2 - 30);
+    expect(outcomeField(completed(0, 'a', 'x'.repeat(40)), who)).toHaveLength(52);
+    expect(() => outcomeField(completed(0, 'a', 'x'.repeat(60)), who)).toThrow(RangeError);
   });
 
   test('an undefined result takes no room in its line', () => {
