@@ -1,5 +1,5 @@
 import { fstatSync, type Stats } from 'node:fs';
-import { inspect } from 'node:util';
+import { inspect, stripVTControlCharacters } from 'node:util';
 import { ThreadFactoryError } from '../errors.js';
 import type { ThreadFactory } from '../factory.js';
 import { jobText } from '../progress/job-text.js';
@@ -15,9 +15,14 @@ import { UsageError } from './parse.js';
 /** Failures that are printed; the rest is counted. */
 const MAX_FAILURES = 20;
 
-/** One line (or more) about the run itself. */
+/** Characters of what is said at once: an error may have a whole file for its message. */
+const LONGEST = 16 * 1024;
+
+/** One line (or more) about the run itself. What jobs and errors say does not steer the terminal. */
 export function say(text: string): void {
-  process.stderr.write(`threadfactory: ${text}\n`);
+  const short = text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
+  const plain = stripVTControlCharacters(short).replaceAll(/[^\P{Cc}\n\t]/gu, ' ');
+  process.stderr.write(`threadfactory: ${plain}\n`);
 }
 
 /** An error for a person: our own say in words all that there is to know, of others the stack is of use. */

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
   bytes,
   duration,
@@ -15,7 +15,7 @@ import type { Given } from '../../src/cli/parse.js';
 import { parse, UsageError } from '../../src/cli/parse.js';
 import { run } from '../../src/cli/run.js';
 import { jobsOf } from '../../src/cli/stdin.js';
-import { describe as describeError } from '../../src/cli/streams.js';
+import { describe as describeError, say } from '../../src/cli/streams.js';
 import { work } from '../../src/cli/work.js';
 import { OPTION_NAMES, resolveOptions } from '../../src/options.js';
 
@@ -301,6 +301,21 @@ it('a value whose JSON no string can hold says what to do', () => {
   expect(toJson({ toJSON: () => 'x'.repeat(2 ** 30) })).toBe(
     '"[Not printable: longer than a string can be. Write it to a file in the job, and return the path]"',
   );
+});
+
+it.each([
+  ['what \u001b[31mred\u001b[0m\u001b]0;title\u0007 says', 'what red says'],
+  ['over\rwritten\u0008\u009b2J\u0000', 'over written  '],
+  ['lines\r\n\tof a stack', 'lines \n\tof a stack'],
+  ['x'.repeat(1e6), `${'x'.repeat(16_384)}…`],
+])('what is said steers no terminal and has an end: %j', (text, plain) => {
+  const write = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+  try {
+    say(text);
+    expect(write.mock.calls).toEqual([[`threadfactory: ${plain}\n`]]);
+  } finally {
+    write.mockRestore();
+  }
 });
 
 describe('JSON lines', () => {
