@@ -14,7 +14,7 @@ const SHOWN_ELEMENTS = 3;
 export function jobText(job: unknown, index: number): string {
   const fallback = `job ${index}`;
   try {
-    return (typeof job === 'string' ? plain(job) : value(job, 0)) || fallback;
+    return plain(typeof job === 'string' ? short(job) : value(job, 0)) || fallback;
   } catch {
     // A proxy or an exotic object that refuses to be read: its place in the list names it as well.
     return fallback;
@@ -22,14 +22,17 @@ export function jobText(job: unknown, index: number): string {
 }
 
 /** Control characters, and what would turn the direction of the line around, become spaces. */
-export function plain(text: string): string {
+function plain(text: string): string {
+  return text.replaceAll(/[\p{C}\p{Zl}\p{Zp}\s]+/gu, ' ').trim();
+}
+
+function short(text: string): string {
   const half = LONGEST / 2;
-  const short = text.length > LONGEST ? `${text.slice(0, half)}…${text.slice(-half)}` : text;
-  return short.replaceAll(/[\p{C}\p{Zl}\p{Zp}\s]+/gu, ' ').trim();
+  return text.length > LONGEST ? `${text.slice(0, half)}…${text.slice(-half)}` : text;
 }
 
 function value(given: unknown, depth: number): string {
-  if (typeof given === 'string') return `'${plain(given)}'`;
+  if (typeof given === 'string') return `'${short(given)}'`;
   if (typeof given === 'bigint') return `${given}n`;
   if (typeof given !== 'object' || given === null) return String(given);
   if (types.isDate(given)) return Number.isNaN(Number(given)) ? 'Invalid Date' : given.toISOString();
@@ -37,7 +40,7 @@ function value(given: unknown, depth: number): string {
   if (types.isAnyArrayBuffer(given)) return `${given.byteLength} bytes`;
   if (types.isMap(given)) return `Map of ${given.size}`;
   if (types.isSet(given)) return `Set of ${given.size}`;
-  if (types.isNativeError(given)) return plain(String(given.message));
+  if (types.isNativeError(given)) return short(String(given.message));
   return Array.isArray(given) ? list(given, depth) : fields(given, depth);
 }
 
@@ -59,7 +62,7 @@ function fields(object: object, depth: number): string {
     // Not through the object, whose getters are the user's code.
     const field = Object.getOwnPropertyDescriptor(object, name);
     if (field === undefined) continue;
-    shown.push(`${plain(name)}: ${'value' in field ? value(field.value, depth + 1) : '…'}`);
+    shown.push(`${short(name)}: ${'value' in field ? value(field.value, depth + 1) : '…'}`);
   }
   return shown.length === 0 ? '{}' : `{ ${shown.join(', ')} }`;
 }

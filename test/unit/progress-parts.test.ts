@@ -152,6 +152,9 @@ describe('the text of a job', () => {
 
   it('is one line without control characters or anything that turns the terminal over', () => {
     expect(jobText('a\u001b[2Jb\r\nc\u202ed\u0007', 0)).toBe('a [2Jb c d');
+    expect(jobText({ 'k\u001b[1m': ['\u009b2J'] }, 0)).toBe('{ k [1m: [1] }');
+    const bytes = Object.assign(new Uint8Array(3), { constructor: { name: '\u001b[2J' } });
+    expect(jobText(bytes, 0)).toBe('[2J of 3 bytes');
   });
 
   it('keeps both ends of a text that is very long', () => {
