@@ -46,9 +46,9 @@ export const run: Command = {
       options,
       manager: format === undefined ? undefined : () => jobsFrom(format),
       relayed: json,
-      taken(factory, { ordered }) {
+      taken(factory, ordered) {
         factory.on('warning', (warning) => say(warning.message));
-        lines?.watch(factory, ordered === true);
+        lines?.watch(factory, ordered);
       },
       failed: (...about) => (lines ?? failures).failed(...about),
       skipped: (...about) => lines?.completed(...about),
@@ -63,9 +63,8 @@ export const run: Command = {
       process.exit(STATUS.wrong);
     });
     process.argv = [process.argv[0] ?? process.execPath, path, ...(given.rest ?? [])];
-    const showsItself = options['progress'] !== undefined;
-    const offExit = onScriptsExit(taken, showsItself);
-    const ended = await carryOut(taken, { path, given, format, showsItself });
+    const offExit = onScriptsExit(taken);
+    const ended = await carryOut(taken, { path, given, format });
     offExit();
     await lines?.end();
     if (format !== undefined) process.stdin.destroy();
@@ -79,26 +78,23 @@ interface Errand {
   readonly path: string;
   readonly given: Given;
   readonly format: Format | undefined;
-  /** Whether a display says how the run ended. */
-  readonly showsItself: boolean;
 }
 
 /**
  * A script may end the process itself when its run is over (`.then(() => process.exit())`): without a status of its
  * own the run's stands. @returns what takes that back
  */
-function onScriptsExit(taken: Taken, showsItself: boolean): () => void {
+function onScriptsExit(taken: Taken): () => void {
   const onExit = (code: number): void => {
     const summary = taken.factory?.summary;
-    if (code === STATUS.done && summary !== undefined) process.exitCode = statusOf(summary, showsItself);
+    if (code === STATUS.done && summary !== undefined) process.exitCode = statusOf(summary, taken);
   };
   process.once('exit', onExit);
   return () => process.removeListener('exit', onExit);
 }
 
 /** Loads the SPEC, starts what it did not start itself, and waits for the end. */
-async function carryOut(taken: Taken, errand: Errand): Promise<Ended> {
-  const { path, given, format } = errand;
+async function carryOut(taken: Taken, { path, given, format }: Errand): Promise<Ended> {
   const told = new Set<unknown>();
   const tell = (error: unknown): number => {
     if (!told.has(error)) say(describe(error));
@@ -123,7 +119,7 @@ async function carryOut(taken: Taken, errand: Errand): Promise<Ended> {
   for (let at = 0; at < taken.runs.length; at += 1) {
     const [outcome] = await Promise.allSettled([taken.runs[at]]);
     const summary = outcome.status === 'fulfilled' ? outcome.value : summaryIn(outcome.reason);
-    if (summary !== undefined) status = Math.max(status, statusOf(summary as Summary, errand.showsItself));
+    if (summary !== undefined) status = Math.max(status, statusOf(summary as Summary, taken));
     else if (outcome.status === 'rejected') status = Math.max(status, tell(outcome.reason));
   }
   return { status, leaves };
@@ -163,7 +159,7 @@ function build(loaded: unknown, path: string, hasJobs: boolean): ThreadFactory {
   return new ThreadFactory(pathToFileURL(path), { keepResults: spec.managerFinish !== undefined });
 }
 
-function statusOf(summary: Summary, showsItself: boolean): number {
+function statusOf(summary: Summary, { showsItself }: Taken): number {
   const { completed, failed, skipped, total, stopped } = summary;
   const early = stopped !== false || completed + failed + skipped < total;
   // How long a list is that was not read to its end the summary does not say.

@@ -13,7 +13,7 @@ export interface Wishes {
   readonly manager: (() => unknown) | undefined;
   readonly relayed: boolean;
   /** The factory is there: listeners may be attached. */
-  taken(factory: ThreadFactory, options: { readonly ordered?: unknown }): void;
+  taken(factory: ThreadFactory, ordered: boolean): void;
   failed(factory: ThreadFactory, ...about: Parameters<Commanded['failed']>): void;
   skipped(factory: ThreadFactory, ...about: Parameters<Commanded['skipped']>): void;
 }
@@ -24,6 +24,8 @@ export interface Wishes {
  */
 export class Taken implements CommandSide {
   factory: ThreadFactory | undefined;
+  /** Whether a display says how its runs end. */
+  showsItself = false;
   /** Each settles as `start()` does. */
   readonly runs: Promise<unknown>[] = [];
   /** What those that failed failed with. */
@@ -44,7 +46,12 @@ export class Taken implements CommandSide {
     const own = factory as ThreadFactory;
     this.factory = own;
     const options = merged(about.options, this.wishes.options);
-    taken(own, Object(options));
+    const { ordered, progress } = Object(options) as {
+      readonly ordered?: unknown;
+      readonly progress?: unknown;
+    };
+    this.showsItself = Boolean(progress);
+    taken(own, ordered === true);
     return {
       options,
       manager,

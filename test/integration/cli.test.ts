@@ -52,6 +52,10 @@ const factory = new ThreadFactory({
   workerProcess: (job) => { if (job === 'bad') throw new Error('bad job'); return job; },
 });
 factory.start().then(() => process.exit());`,
+  'shows.cjs': `
+const ThreadFactory = require('threadfactory');
+const bad = () => { throw new Error('bad job'); };
+new ThreadFactory({ manager: () => [1], workerProcess: bad }, { progress: true }).start();`,
   'guard.mjs': `
 import ThreadFactory from 'threadfactory';
 const bad = () => { throw new Error('bad job'); };
@@ -185,6 +189,15 @@ describe('threadfactory run', () => {
     expect(said).toMatchObject({ stdout: 'heard bad job\nresolved\n', status: 1 });
     expect(said.stderr).toMatch(/^threadfactory: finished in \d+s: 0 completed, 1 failed\n$/);
   });
+
+  it.each(['--no-progress', '--progress', ''])(
+    'says once how a run ended that failed, whoever asked for a display or for none: %s',
+    async (flag) => {
+      const said = await run(`threadfactory run shows.cjs --workers 1 ${flag}`);
+      expect(said.stderr.match(/^threadfactory: finished in \d+s: 0 completed, 1 failed$/gm)).toHaveLength(1);
+      expect(said.status).toBe(1);
+    },
+  );
 
   it('ends a script that left its run at that, whatever it has open', async () => {
     const said = await run('threadfactory run leaves.cjs --workers 1');
