@@ -47,7 +47,8 @@ export class Tap {
         ? Buffer.from(chunk, encoding as BufferEncoding)
         : chunk;
     const all = this.rest + (typeof bytes === 'string' ? bytes : this.decoder.write(Buffer.from(bytes)));
-    const end = all.length > MAX_LINE ? all.length : all.lastIndexOf('\n') + 1;
+    const last = all.lastIndexOf('\n') + 1;
+    const end = all.length - last > MAX_LINE ? all.length : last;
     this.rest = all.slice(end);
     if (end > 0) this.lines(all.endsWith('\n', end) ? all.slice(0, end) : `${all.slice(0, end)}\n`);
     const done = more.find((argument) => typeof argument === 'function');

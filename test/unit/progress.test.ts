@@ -87,6 +87,14 @@ describe('a live display', () => {
     expect(await screen.lines()).toHaveLength(4);
   });
 
+  it('breaks no line in two because much is written at once', async () => {
+    const { screen, clock } = display();
+    screen.write(`${'many\n'.repeat(20_000)}in two `);
+    screen.write('halves\n');
+    clock.flush();
+    expect(await screen.lines()).toContain('in two halves');
+  });
+
   it('keeps all of what others write when it scrolls', async () => {
     const { screen, clock } = display(new Screen(80, 8));
     for (let line = 0; line < 50; line += 1) {
