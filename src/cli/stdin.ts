@@ -41,13 +41,14 @@ function parsed(text: string, number: number): unknown {
   }
 }
 
-function textOf(bytes: Buffer, number: number): string {
-  const line = bytes.at(-1) === RETURN ? bytes.subarray(0, -1) : bytes;
-  if (bytes.length > constants.MAX_STRING_LENGTH) {
+function textOf(bytes: Buffer | undefined, number: number): string {
+  if (bytes === undefined) {
     throw new UsageError(
-      `Line ${number} of standard input has ${bytes.length} bytes, more than a string can hold.`,
+      `Line ${number} of standard input has more than ${constants.MAX_STRING_LENGTH} bytes, and a string can not hold them. ` +
+        'Put it into a file, and give the path of that.',
     );
   }
+  const line = bytes.at(-1) === RETURN ? bytes.subarray(0, -1) : bytes;
   const text = utf8(line);
   if (text !== undefined) return text;
   throw new UsageError(
@@ -57,22 +58,27 @@ function textOf(bytes: Buffer, number: number): string {
 
 const [NEWLINE, RETURN] = [10, 13];
 
-async function* linesOf(input: AsyncIterable<Uint8Array | string>): AsyncGenerator<Buffer> {
+/** Undefined for a line that no string can hold: it may have no end. */
+async function* linesOf(input: AsyncIterable<Uint8Array | string>): AsyncGenerator<Buffer | undefined> {
   // In pieces: a line of many chunks is put together once.
   let pieces: Buffer[] = [];
+  let length = 0;
   for await (const chunk of input) {
     const bytes =
       typeof chunk === 'string'
         ? Buffer.from(chunk)
         : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-    let from = 0;
-    for (let end = bytes.indexOf(NEWLINE); end !== -1; end = bytes.indexOf(NEWLINE, from)) {
-      const last = bytes.subarray(from, end);
-      yield pieces.length === 0 ? last : Buffer.concat([...pieces, last]);
+    for (let from = 0, end = 0; from < bytes.length; from = end + 1) {
+      const newline = bytes.indexOf(NEWLINE, from);
+      end = newline === -1 ? bytes.length : newline;
+      pieces.push(bytes.subarray(from, end));
+      length += end - from;
+      if (length > constants.MAX_STRING_LENGTH) yield undefined;
+      if (newline === -1) continue;
+      yield pieces.length === 1 ? pieces[0] : Buffer.concat(pieces);
       pieces = [];
-      from = end + 1;
+      length = 0;
     }
-    if (from < bytes.length) pieces.push(bytes.subarray(from));
   }
   if (pieces.length > 0) yield Buffer.concat(pieces);
 }

@@ -221,6 +221,19 @@ describe('jobs from standard input', () => {
     );
   });
 
+  it('that no string can hold are told of before all of them is read', async () => {
+    const chunk = Buffer.alloc(2 ** 20, 'x');
+    let megabytes = 0;
+    async function* input() {
+      yield 'one\n';
+      for (; megabytes < 600; megabytes += 1) yield chunk;
+    }
+    const jobs = jobsOf(input(), 'lines');
+    await jobs.next();
+    await expect(jobs.next()).rejects.toThrow(/^Line 2 of standard input has more than \d+ bytes.*file/);
+    expect(megabytes).toBe(511);
+  });
+
   it('are read only as they are wanted', async () => {
     let reads = 0;
     async function* input() {
