@@ -39,7 +39,7 @@ export const report: Command = {
 async function makeReport(args: readonly string[]): Promise<Ended> {
   const { flags, positionals, rest = [] } = parse(args, FLAGS);
   const [journal, ...more] = [...positionals, ...rest];
-  if (journal === undefined) throw new UsageError('Which journal? threadfactory report JOURNAL');
+  if (!journal) throw new UsageError('Which journal? threadfactory report JOURNAL');
   if (more.length > 0) throw new UsageError(`A report is of one journal, got \`${more.join(' ')}\` besides.`);
   const out = flags.get('out');
   const page = Array.isArray(out) ? String(out[0]) : `${basename(journal, extname(journal))}.html`;

@@ -22,12 +22,14 @@ export const nodeIo: JournalIo = fs;
 const ADVICE: Readonly<Record<string, string>> = {
   ENOSPC: 'The disk is full. Nothing recorded is lost: make room and start the run again.',
   EDQUOT: 'The disk quota is used up. Nothing recorded is lost: make room and start the run again.',
-  EFBIG: 'The file can not grow further. Nothing recorded is lost.',
+  EFBIG:
+    'It may not grow further (`ulimit -f`, or its file system). Nothing recorded is lost: raise that limit and start the run again.',
   EACCES: 'This user must be allowed to read and write it, and to create files in its folder.',
   EPERM: 'This user must be allowed to read and write it, and to create files in its folder.',
   EROFS: 'It is on a read-only file system: choose a path that can be written.',
   EISDIR: 'It is a folder: give the path of a file.',
   ENOENT: 'Its folder does not exist: create it first.',
+  ESPIPE: 'It must be a regular file, not a device, a pipe or a socket.',
   ENOTDIR: 'A part of its path is no folder, so it can not exist there.',
 };
 

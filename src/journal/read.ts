@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { errorFromWire } from '../error-wire.js';
 import { JournalError } from '../errors.js';
 import type { Fields } from './format.js';
@@ -31,7 +32,8 @@ export function* readJournal(path: string): Generator<JournalLine, void, undefin
 
 function open(path: string): number {
   try {
-    return nodeIo.openSync(path, 'r');
+    // Without waiting for whoever writes to a pipe, which can't be read all the same.
+    return nodeIo.openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') throw new JournalError(`There is no journal ${path}.`, { cause: error });
     throw ioError(`open the journal ${path}`, error);

@@ -452,6 +452,14 @@ describe('threadfactory report', () => {
     expect(status).toBe(0);
   });
 
+  it.skipIf(process.platform === 'win32')('waits for no pipe, and says what a journal is', async () => {
+    const { stderr, status } = await shell(folder, 'mkfifo pipe; threadfactory report pipe');
+    expect(stderr).toMatch(
+      /the journal pipe: .*It must be a regular file, not a device, a pipe or a socket\.\n$/,
+    );
+    expect(status).toBe(2);
+  });
+
   it('ends with status 2 and says why', async () => {
     const { stderr, status } = await shell(folder, 'threadfactory report no-such.jsonl');
     expect(status).toBe(2);

@@ -3,6 +3,7 @@ import { report } from '../../src/cli/report.js';
 
 it.each([
   [[], 'Which journal?'],
+  [[''], 'Which journal?'],
   [['one.jsonl', 'two.jsonl'], 'got `two.jsonl` besides'],
   [['one.jsonl', '--output', 'x'], 'Unknown flag --output'],
 ])('`report` refuses %j', async (args, message) => {
