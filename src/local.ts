@@ -38,7 +38,6 @@ const UNLIMITED = {
 };
 
 class LocalRun implements EngineRun {
-  private readonly pool: Pool;
   private readonly scheduler: Scheduler;
   private aborted = false;
 
@@ -52,31 +51,17 @@ class LocalRun implements EngineRun {
     const options = setup.options.workers === 0 ? { ...setup.options, ...UNLIMITED } : setup.options;
     const size = Math.max(1, options.workers);
     const beginsAtOnce = spec.workerStartup === undefined && spec.workerFinish === undefined;
-    this.pool = new Pool(
-      { size, spawn, limits: { ...options, beginsAtOnce }, clock, module: setup.module.id },
-      {
-        ready: ({ id = 0, pid = 0 }) => {
-          events.ready({ id, pid });
-          this.scheduler.step();
-        },
-        results: (...args) => this.scheduler.results(...args),
-        progress: (...args) => {
-          if (events.wants('progress')) this.scheduler.progress(...args);
-        },
-        gone: (worker) => this.scheduler.gone(worker),
-        exited: (worker, reason) => this.workerExited(worker, reason),
-        hopeless: (error) => events.failed(error),
-        misspecified: (error) => events.failed(error),
-        mayFork: () => this.scheduler.step(),
-      },
-    );
+    const limits = { ...options, beginsAtOnce };
+    const pool = { size, spawn, limits, clock, module: setup.module.id };
     this.scheduler = new Scheduler(
-      { ...work, pool: this.pool, clock },
+      { ...work, clock, pool: (told) => new Pool(pool, told) },
       { ...options, workers: size },
       {
         ...events,
+        ready: ({ id = 0, pid = 0 }) => events.ready({ id, pid }),
         crashed: ({ id = 0, pid, exit }, jobs) =>
           events.crashed({ id, pid, code: exit?.code ?? null, signal: exit?.signal ?? null, jobs }),
+        exited: (...about) => this.workerExited(...about),
       },
     );
   }
@@ -86,7 +71,7 @@ class LocalRun implements EngineRun {
   }
 
   get workers(): Iterable<Worker> {
-    return this.pool.workers;
+    return this.scheduler.workers;
   }
 
   get pace(): Pace {
@@ -103,7 +88,7 @@ class LocalRun implements EngineRun {
   }
 
   destroy(): void {
-    for (const worker of this.pool.workers) worker.destroy();
+    for (const worker of this.workers) worker.destroy();
   }
 
   private workerExited(worker: Worker, reason: ExitReason): void {

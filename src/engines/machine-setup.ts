@@ -73,6 +73,7 @@ export function machineSetup(
     startupTimeout,
     shutdownTimeout,
     maxJobsPerWorker,
+    module: path,
     spec: specHash(path),
     secret,
   };

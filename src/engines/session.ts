@@ -18,6 +18,8 @@ export interface SessionSetup {
   readonly startupTimeout: number;
   readonly shutdownTimeout: number;
   readonly maxJobsPerWorker: number | undefined;
+  /** What the workers load, for words about it. */
+  readonly module: string;
 }
 
 /** What a session asks and tells its machine. */
@@ -45,38 +47,22 @@ export class Session {
   /** Resolves when nothing of it is left. */
   readonly over: Promise<void>;
   private readonly source = new ChunkSource();
-  private readonly pool: Pool;
   private readonly scheduler: Scheduler;
   private readonly threw = new WeakSet<object>();
 
   constructor(setup: SessionSetup, events: SessionEvents) {
     const { clock, workers, concurrency, startupTimeout, shutdownTimeout, maxJobsPerWorker } = setup;
-    const { spawn, timeout } = setup;
+    const { spawn, timeout, module } = setup;
     const { source } = this;
     this.timeout = timeout;
     let end: () => void = () => {};
     this.over = new Promise<void>((resolve) => {
       end = resolve;
     });
-    this.pool = new Pool(
-      { size: workers, spawn, limits: { startupTimeout, shutdownTimeout, timeout, concurrency }, clock },
-      {
-        ready: ({ id = 0, pid = 0 }) => {
-          events.ready({ id, pid });
-          this.scheduler.step();
-        },
-        results: (...args) => this.scheduler.results(...args),
-        progress: (...args) => this.scheduler.progress(...args),
-        gone: (worker) => this.scheduler.gone(worker),
-        exited: ({ id, pid = 0, exit }, reason) =>
-          events.exit({ id, pid, code: exit?.code ?? null, signal: exit?.signal ?? null, reason }),
-        hopeless: (error) => events.failed(error),
-        misspecified: (error) => events.failed(error),
-        mayFork: () => this.scheduler.step(),
-      },
-    );
+    const limits = { startupTimeout, shutdownTimeout, timeout, concurrency };
+    const pool = { size: workers, spawn, limits, clock, module };
     this.scheduler = new Scheduler(
-      { source, pool: this.pool, clock, admit: undefined },
+      { source, clock, admit: undefined, pool: (told) => new Pool(pool, told) },
       {
         workers,
         concurrency,
@@ -90,6 +76,11 @@ export class Session {
         before: (index) => events.attemptsBefore(index),
       },
       {
+        wants: () => true,
+        ready: ({ id = 0, pid = 0 }) => events.ready({ id, pid }),
+        exited: ({ id, pid = 0, exit }, reason) =>
+          events.exit({ id, pid, code: exit?.code ?? null, signal: exit?.signal ?? null, reason }),
+        failed: (error) => events.failed(error),
         settled: (settlements) => events.settled(settlements, (error) => this.threw.has(error as object)),
         retry: () => {},
         progress: (about) => events.progress(about),
@@ -113,7 +104,7 @@ export class Session {
 
   /** SIGKILLs every worker: the process is about to end. */
   destroy(): void {
-    for (const worker of this.pool.workers) worker.destroy();
+    for (const worker of this.scheduler.workers) worker.destroy();
   }
 
   private noteThrown(error: unknown): boolean {

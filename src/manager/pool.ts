@@ -27,10 +27,8 @@ export interface PoolEvents extends Omit<WorkerEvents, 'loaded' | 'lost' | 'exit
   gone(worker: Worker): void;
   /** Every exit of a process that had begun, for those who watch. */
   exited(worker: Worker, reason: ExitReason): void;
-  /** No worker can start, and none lives. */
-  hopeless(error: Error): void;
-  /** The spec can't be found in the child; trying again would not help. */
-  misspecified(error: Error): void;
+  /** No worker can start and none lives, or the spec can't be found in the child: trying again would not help. */
+  failed(error: Error): void;
   /** It may be worth forking again. */
   mayFork(): void;
 }
@@ -41,7 +39,7 @@ export interface PoolOptions {
   readonly limits: WorkerLimits;
   readonly clock: Clock;
   /** What they load, for the text of an error. */
-  readonly module?: string;
+  readonly module: string;
 }
 
 export class Pool {
@@ -141,14 +139,14 @@ export class Pool {
     this.events.gone(worker);
     // By now a replacement would be there.
     if (this.broken && this.living === 0 && !this.closed && this.startError !== undefined)
-      this.events.hopeless(this.startError);
+      this.events.failed(this.startError);
   }
 
   private failedToStart(worker: Worker): void {
     if (this.closed) return;
     const error = startError(worker, this.options);
     if (error instanceof SpecError) {
-      this.events.misspecified(error);
+      this.events.failed(error);
       return;
     }
     this.startError ??= error;
@@ -176,7 +174,7 @@ function codeOf(error: NodeJS.ErrnoException | undefined): string {
 const GUARD = 'guard what only the manager needs with `if (!ThreadFactory.isWorker)`';
 
 /** What to tell the user of a worker that never got ready. */
-function startError(worker: Worker, { limits, module = 'the module' }: PoolOptions): Error {
+function startError(worker: Worker, { limits, module }: PoolOptions): Error {
   const { exit, fatal, pid, uncaught } = worker;
   if (fatal !== undefined) {
     const cause = errorFromWire(fatal.error);

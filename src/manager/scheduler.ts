@@ -8,7 +8,7 @@ import { Endings } from './endings.js';
 import { HandOut } from './hand-out.js';
 import { Losses } from './losses.js';
 import { Pace } from './pace.js';
-import type { Pool } from './pool.js';
+import type { Pool, PoolEvents } from './pool.js';
 import type { Admit } from './queue.js';
 import { Queue } from './queue.js';
 import { Reports } from './reports.js';
@@ -32,9 +32,15 @@ import type { ExitReason, Worker } from './worker.js';
 
 /** What a scheduler tells the run. */
 export interface SchedulerEvents extends EndingEvents {
+  wants(event: 'progress'): boolean;
+  ready(worker: Worker): void;
   progress(about: { index: number; id: number; data: unknown }): void;
   /** A worker died with these jobs. */
   crashed(worker: Worker, jobs: readonly number[]): void;
+  /** Every exit of a process that had begun. */
+  exited(worker: Worker, reason: ExitReason): void;
+  /** No worker can start: it can't go on. */
+  failed(error: Error): void;
   /** No job is left anywhere and every worker has gone. */
   over(): void;
 }
@@ -52,8 +58,9 @@ export interface SchedulerOptions extends RetryOptions {
 /** What a scheduler depends on. */
 export interface SchedulerParts {
   readonly source: Source;
-  readonly pool: Pool;
   readonly clock: Clock;
+  /** Makes the pool, which tells nobody else. */
+  readonly pool: (events: PoolEvents) => Pool;
   /** Who may keep a job from running. */
   readonly admit: Admit | undefined;
 }
@@ -61,6 +68,7 @@ export interface SchedulerParts {
 export class Scheduler {
   private state: 'running' | 'halted' | 'drained' | 'over' = 'running';
   readonly pace: Pace;
+  private readonly pool: Pool;
   private readonly queue: Queue;
   private readonly sizer: BatchSizer;
   private readonly endings: Endings;
@@ -73,22 +81,40 @@ export class Scheduler {
     private readonly options: SchedulerOptions,
     private readonly events: SchedulerEvents,
   ) {
-    const { source, pool, clock, admit } = parts;
+    const { source, clock, admit } = parts;
     const { workers, concurrency, batchSize } = options;
     const window = options.ordered ? new OrderWindow() : undefined;
     const retries = new RetryPolicy(options);
     const queue = new Queue(source, admit && noting(admit, window));
     const sizer = new BatchSizer(batchSize, workers, concurrency);
     const endings = new Endings({ queue, retries, window, clock }, events);
-    const pace = new Pace(clock, () => this.step());
+    const step = (): void => this.step();
+    const pace = new Pace(clock, step);
     const again = (): void => pace.poke();
+    const pool = parts.pool({
+      ready: (worker) => {
+        events.ready(worker);
+        step();
+      },
+      results: (...about) => this.results(...about),
+      progress: (...about) => this.progress(...about),
+      gone: (worker) => this.gone(worker),
+      exited: (...about) => events.exited(...about),
+      failed: (error) => events.failed(error),
+      mayFork: step,
+    });
     this.pace = pace;
+    this.pool = pool;
     this.queue = queue;
     this.sizer = sizer;
     this.endings = endings;
     this.handOut = new HandOut({ ...options, queue, pool, sizer, retries, window, endings, clock, again });
     this.reports = new Reports({ ...options, endings, sizer, clock });
     this.losses = new Losses({ ...options, endings, clock, crashed: (...args) => events.crashed(...args) });
+  }
+
+  get workers(): Iterable<Worker> {
+    return this.pool.workers;
   }
 
   /** Whether every job of the list has settled: there is nothing left to stop. */
@@ -112,8 +138,8 @@ export class Scheduler {
   /** Does everything that can be done now. */
   step(): void {
     if (this.state !== 'running') return;
-    const { pool, source, clock } = this.parts;
-    const { pace, queue } = this;
+    const { source, clock } = this.parts;
+    const { pace, pool, queue } = this;
     // 1. The end: nothing left to hand out, nothing on its way.
     if (this.allSettled) {
       this.state = 'drained';
@@ -138,7 +164,8 @@ export class Scheduler {
   // ---- from the pool ---------------------------------------------------------------------------------------------
 
   /** Data that can't be read here arrives as the error that says why: it must not end the manager's process. */
-  progress(worker: Worker, index: number, data: EncodedColumn): void {
+  private progress(worker: Worker, index: number, data: EncodedColumn): void {
+    if (!this.events.wants('progress')) return;
     let value: unknown;
     try {
       [value] = decodeColumn(data, undefined, () => `the progress of job ${index}`);
@@ -149,14 +176,14 @@ export class Scheduler {
   }
 
   /** A report about some jobs of one batch. */
-  results(worker: Worker, batch: Batch, message: ResultsMessage): void {
+  private results(worker: Worker, batch: Batch, message: ResultsMessage): void {
     this.reports.take(worker, batch, message);
     this.recycleIfDue(worker, message.full === true);
     this.pace.poke();
   }
 
   /** A worker has gone: what it held is blamed, or goes back. */
-  gone(worker: Worker): void {
+  private gone(worker: Worker): void {
     this.losses.settle(worker);
     this.step();
     this.finishIfGone();
@@ -165,7 +192,7 @@ export class Scheduler {
   // ---- helpers ---------------------------------------------------------------------------------------------------
 
   private get allSettled(): boolean {
-    return this.queue.drained && this.parts.pool.held === 0;
+    return this.queue.drained && this.pool.held === 0;
   }
 
   private recycleIfDue(worker: Worker, full: boolean): void {
@@ -175,19 +202,18 @@ export class Scheduler {
 
   private lastSize(): number {
     let last = 0;
-    for (const worker of this.parts.pool.workers) last = Math.max(last, worker.lastSize);
+    for (const worker of this.pool.workers) last = Math.max(last, worker.lastSize);
     return last;
   }
 
   private closePool(reason: ExitReason): void {
-    const { clock, pool } = this.parts;
     this.pace.stop();
-    pool.close(reason);
-    clock.soon(() => this.finishIfGone());
+    this.pool.close(reason);
+    this.parts.clock.soon(() => this.finishIfGone());
   }
 
   private finishIfGone(): void {
-    if (this.state === 'running' || this.state === 'over' || this.parts.pool.workers.size > 0) return;
+    if (this.state === 'running' || this.state === 'over' || this.pool.workers.size > 0) return;
     this.state = 'over';
     this.events.over();
   }

@@ -1,6 +1,6 @@
 import type { SpawnChild } from '../../src/manager/child.js';
 import { Pool } from '../../src/manager/pool.js';
-import type { SchedulerOptions } from '../../src/manager/scheduler.js';
+import type { SchedulerEvents, SchedulerOptions } from '../../src/manager/scheduler.js';
 import { Scheduler } from '../../src/manager/scheduler.js';
 import type { Source } from '../../src/manager/source.js';
 import { createSource } from '../../src/manager/source.js';
@@ -43,7 +43,6 @@ export class FakeManager {
   readonly errors: unknown[] = [];
   over = 0;
   readonly source: Source;
-  readonly pool: Pool;
   readonly scheduler: Scheduler;
   /** What forking gives, where it fails. */
   forkError: Error | undefined;
@@ -55,19 +54,6 @@ export class FakeManager {
       list,
       { available: () => this.scheduler.pace.poke(), failed: (error) => this.fail(error) },
       all.workers,
-    );
-    this.pool = new Pool(
-      { size: all.workers, spawn: this.spawn, limits: all, clock: this.clock },
-      {
-        ready: () => this.scheduler.step(),
-        results: (...args) => this.scheduler.results(...args),
-        progress: (...args) => this.scheduler.progress(...args),
-        gone: (worker) => this.scheduler.gone(worker),
-        exited: ({ id }, reason) => this.exits.push({ id, reason }),
-        hopeless: (error) => this.fail(error),
-        misspecified: (error) => this.fail(error),
-        mayFork: () => this.scheduler.step(),
-      },
     );
     this.scheduler = this.schedule(all);
     this.scheduler.step();
@@ -99,7 +85,11 @@ export class FakeManager {
   }
 
   private schedule(options: ManagerOptions): Scheduler {
-    const events = {
+    const events: SchedulerEvents = {
+      wants: () => true,
+      ready: () => {},
+      exited: ({ id }, reason) => this.exits.push({ id, reason }),
+      failed: (error) => this.fail(error),
       settled: (settlements: readonly Settlement[]) => this.conclude(settlements, options.bail),
       retry: (error: unknown, about: Omit<FakeManager['retries'][number], 'error'>) =>
         this.retries.push({ error, ...about }),
@@ -109,8 +99,10 @@ export class FakeManager {
         this.over += 1;
       },
     };
-    const { source, pool, clock } = this;
-    return new Scheduler({ source, pool, clock, admit: options.admit }, options, events);
+    const { source, clock, spawn } = this;
+    const { workers: size, admit } = options;
+    const pool = { size, spawn, limits: options, clock, module: 'the module' };
+    return new Scheduler({ source, clock, admit, pool: (told) => new Pool(pool, told) }, options, events);
   }
 
   private conclude(settlements: readonly Settlement[], bail: ManagerOptions['bail']): void {

@@ -20,6 +20,7 @@ function machine(name: string): Machine {
     clock: systemClock,
     workers: 1,
     maxJobsPerWorker: undefined,
+    module: SPEC,
     spec,
     secret: 'shared',
     ...limits,

@@ -13,6 +13,7 @@ function made(workers: number) {
     {
       name: 'm1',
       clock,
+      module: 'spec.js',
       spec: 'hash',
       secret: undefined,
       workers,

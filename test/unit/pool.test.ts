@@ -34,11 +34,7 @@ function open(size: number) {
       progress: () => {},
       gone: () => pool.ensure(size),
       exited: ({ id }, reason) => heard.push(`${reason} ${id}`),
-      hopeless: (error) => {
-        errors.push(error);
-        pool.close('stopped');
-      },
-      misspecified: (error) => {
+      failed: (error) => {
         errors.push(error);
         pool.close('stopped');
       },

@@ -111,12 +111,13 @@ class Drive {
 
   /** What holds at any moment. */
   private check(): void {
-    const { living, pool } = this.manager;
+    const { living, scheduler } = this.manager;
     const { workers = 1 } = this.given.options;
     const names = living.flatMap(({ name }) => name ?? []);
     if (new Set(names).size < names.length) throw new Error(`Two of the living have one number: ${names}`);
     if (Math.max(0, ...names) > workers) throw new Error(`A number above ${workers}: ${names}`);
-    if (pool.living > workers) throw new Error(`${pool.living} workers instead of ${workers}`);
+    const able = [...scheduler.workers].filter((worker) => worker.living).length;
+    if (able > workers) throw new Error(`${able} workers instead of ${workers}`);
   }
 }
 
