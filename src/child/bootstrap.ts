@@ -120,6 +120,7 @@ function listen(): void {
     ['disconnect', orphaned],
     ['beforeExit', drained],
     ['uncaughtExceptionMonitor', dying],
+    ['exit', exiting],
     ['removeListener', removed],
   ];
   for (const [name, listener] of ours) if (!listeners(name).includes(listener)) on(name, listener);
@@ -130,8 +131,13 @@ function removed(_: string | symbol, listener: unknown): void {
   if (listener === heard || listener === orphaned || listener === dying) microtask(listen);
 }
 
-function dying(error: unknown): void {
+/** A job called `process.exit`: what others of its batch came to is known here alone. */
+function exiting(): void {
   runner?.flush();
+}
+
+function dying(error: unknown): void {
+  exiting();
   const { running = [], finishing = false } = runner ?? {};
   say({ brand: BRAND, type: 'uncaught', error: errorToWire(error), running, finishing });
 }

@@ -71,6 +71,21 @@ describe('a job that ends its worker', () => {
 
   fact(
     manager,
+    'by process.exit lets none run again that had ended before it in the same batch',
+    `const f = new ThreadFactory({
+      manager: () => [0, 1, 2, 3, 4, 5],
+      worker: (n) => {
+        say(n);
+        if (n === 3) process.exit(1);
+      },
+    }, { workers: 1, crashRetries: 0, batchSize: 6 });
+    f.on('error', () => {});
+    return () => f.start().then((s) => say([s.completed, s.failed]));`,
+    [0, 1, 2, 3, 3, 4, 5, [5, 1]],
+  );
+
+  fact(
+    manager,
     'because its heap is full is named as such',
     `const f = new ThreadFactory({
       manager: () => [1],
