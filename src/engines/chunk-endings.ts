@@ -1,9 +1,7 @@
-import type { Clock } from '../clock.js';
 import type { EngineEvents } from '../engine.js';
 import { pickParcel } from '../manager/batch.js';
 import type { Endings } from '../manager/endings.js';
 import { failure } from '../manager/endings.js';
-import type { Queue } from '../manager/queue.js';
 import type { RetryPolicy } from '../manager/retry.js';
 import type { FailedJob } from '../manager/tally.js';
 import { indexAt } from '../protocol.js';
@@ -24,8 +22,6 @@ import type { Trouble } from './trouble.js';
 /** What it works with. */
 export interface ChunkEndingsSetup {
   readonly events: EngineEvents;
-  readonly clock: Clock;
-  readonly queue: Queue;
   readonly retries: RetryPolicy;
   readonly endings: Endings;
   readonly sizer: ChunkSizer;
@@ -90,30 +86,18 @@ export class ChunkEndings {
 
   /** Its machines died, one after the other. */
   private stalled(chunk: Chunk, reason: string): void {
-    const { remove, endings, queue, retries, clock } = this.setup;
+    const { remove, endings } = this.setup;
     remove(chunk.id);
-    const positions = mine(chunk);
     const { parcel } = chunk;
-    if (positions.length > 1) {
+    const jobs = mine(chunk).map((at) => ({ index: indexAt(parcel, at), job: parcel.jobs[at] }));
+    for (const job of jobs) {
       // Somebody among them takes machines along: alone, it is found.
-      if (endings.closed) return;
-      for (const at of positions) {
-        queue.addSuspect({ index: indexAt(parcel, at), job: parcel.jobs[at], needsFreshWorker: false });
+      if (jobs.length > 1) endings.suspected({ ...job, needsFreshWorker: false });
+      else {
+        const what = `Every machine that ran job ${job.index} died or lost the server while it did (${reason})`;
+        endings.refuse([{ ...job, id: 0, error: engineError('ERR_ENGINE_WORKER_LOST', what) }]);
       }
-      return;
     }
-    const startedAt = clock.epoch();
-    endings.settle(
-      positions.map((at) => {
-        const index = indexAt(parcel, at);
-        const error = engineError(
-          'ERR_ENGINE_WORKER_LOST',
-          `Every machine that ran job ${index} died or lost the server while it did (${reason})`,
-        );
-        const about = { index, job: parcel.jobs[at], id: 0, startedAt, duration: 0 };
-        return failure({ ...about, attempt: retries.attempt(index) }, error);
-      }),
-    );
   }
 
   /** A chunk that a machine refused, or whose report can't be used: its jobs run elsewhere, and somebody should know. */

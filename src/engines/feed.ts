@@ -1,7 +1,6 @@
 import type { Clock } from '../clock.js';
 import type { Parcel } from '../manager/batch.js';
 import type { Endings } from '../manager/endings.js';
-import { failure } from '../manager/endings.js';
 import type { Queue } from '../manager/queue.js';
 import type { RetryPolicy } from '../manager/retry.js';
 import type { Source } from '../manager/source.js';
@@ -88,7 +87,7 @@ export class Feed {
   }
 
   private send(parcel: Parcel): void {
-    const { retries, prefix, book, clock, queue, endings, again } = this.setup;
+    const { retries, prefix, book, queue, endings, again } = this.setup;
     const { chunks, refused } = pack(parcel);
     for (const [at, { parcel: part, texts }] of chunks.entries()) {
       // Large jobs make many chunks of one parcel.
@@ -96,22 +95,20 @@ export class Feed {
         queue.giveBack(part);
         continue;
       }
-      const attempts = retries.pristine
-        ? undefined
-        : part.jobs.map((_, position) => retries.attempt(indexAt(part, position)));
+      const attempts = retries.attemptsOf(part);
       const id = `${prefix}-${this.seq++}`;
       const chunk = { id, parcel: part, takenAt: undefined, told: 0 };
       book.add(attempts === undefined ? chunk : { ...chunk, attempts });
       this.post(id, part, attempts, texts);
     }
     if (refused.length === 0) return;
-    const startedAt = clock.epoch();
-    endings.settle(
-      refused.map(({ position, error }) => {
-        const index = indexAt(parcel, position);
-        const about = { index, job: parcel.jobs[position], id: 0 };
-        return failure({ ...about, attempt: retries.attempt(index), startedAt, duration: 0 }, error);
-      }),
+    endings.refuse(
+      refused.map(({ position, error }) => ({
+        index: indexAt(parcel, position),
+        job: parcel.jobs[position],
+        id: 0,
+        error,
+      })),
     );
     again();
   }

@@ -15,7 +15,7 @@ import { within } from './within.js';
 const LOT = 500;
 /** Milliseconds to collect removals, which nothing waits for. */
 const REMOVE_MS = 250;
-/** Milliseconds before the next try, doubled up to the second. */
+/** Milliseconds before the first next try, and at most: each waits twice as long as the one before. */
 const RETRY_MS = [100, 5_000] as const;
 
 /** What traffic tells the dispatcher. */
@@ -125,9 +125,10 @@ export class Traffic {
 
   private retryLater(error: Error): void {
     const [least, most] = RETRY_MS;
+    const wait = Math.min(most, least * 2 ** this.failures);
     this.failures += 1;
     this.events.refused(error);
-    this.retryTimer = this.clock.after(Math.min(most, least * 2 ** this.failures), () => {
+    this.retryTimer = this.clock.after(wait, () => {
       this.retryTimer = undefined;
       this.kick();
     });

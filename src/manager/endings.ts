@@ -1,7 +1,6 @@
 import type { Clock } from '../clock.js';
 import type { Parcel } from './batch.js';
-import type { Held } from './crash.js';
-import type { Queue } from './queue.js';
+import type { Queue, Suspect } from './queue.js';
 import type { RetryPolicy } from './retry.js';
 import type { FailedJob, Settlement } from './tally.js';
 import { isFailed } from './tally.js';
@@ -31,6 +30,9 @@ export interface RetryNotice {
   readonly attempt: number;
   readonly delay: number;
 }
+
+/** A job that fails without an attempt of its own. */
+export type Refused = Pick<FailedJob, 'index' | 'job' | 'id' | 'error'>;
 
 /** One attempt that has ended, by whom and when. */
 export interface Attempt {
@@ -114,11 +116,20 @@ export class Endings {
     return undefined;
   }
 
-  /** An attempt that may have killed its worker: run again alone, uncharged. */
-  suspected({ batch, position }: Held, needsFreshWorker: boolean): void {
-    if (this._closed) return;
-    const index = batch.indexAt(position);
-    this.parts.queue.addSuspect({ index, job: batch.jobAt(position), needsFreshWorker });
+  /** A job whose attempt may have killed its worker: run again alone, uncharged. */
+  suspected(suspect: Suspect): void {
+    if (!this._closed) this.parts.queue.addSuspect(suspect);
+  }
+
+  /** Jobs that can't be sent, or be run anywhere: they fail with that, and another try would, too. @returns as `settle` */
+  refuse(refused: readonly Refused[]): unknown {
+    const { retries, clock } = this.parts;
+    const startedAt = clock.epoch();
+    return this.settle(
+      refused.map(({ index, job, id, error }) =>
+        failure({ index, job, id, attempt: retries.attempt(index), startedAt, duration: 0 }, error),
+      ),
+    );
   }
 
   /** Jobs that were not begun, or whose worker had to go for another's sake: run again, uncharged. */

@@ -5,7 +5,6 @@ import { indexAt, MAX_MESSAGE_BYTES } from '../protocol.js';
 import type { BatchSizer, Parcel } from './batch.js';
 import { Batch, pickParcel, sliceParcel, TARGET_MS } from './batch.js';
 import type { Endings } from './endings.js';
-import { failure } from './endings.js';
 import type { Pool } from './pool.js';
 import type { Queue } from './queue.js';
 import type { RetryPolicy } from './retry.js';
@@ -125,9 +124,7 @@ export class HandOut {
       return this.halve(worker, parcel);
     if (refused.length > 0) return this.refuse(worker, parcel, refused);
     sizer.observeBytes(count, bytes);
-    const attempts = retries.pristine
-      ? undefined
-      : parcel.jobs.map((_, at) => retries.attempt(indexAt(parcel, at)));
+    const attempts = retries.attemptsOf(parcel);
     const batch = new Batch(this.seq++, parcel, attempts, clock.epoch());
     const { first, indices } = parcel;
     const message = {
@@ -155,14 +152,15 @@ export class HandOut {
 
   /** Jobs that can't be sent fail; their neighbours go out without them. */
   private refuse(worker: Worker, parcel: Parcel, refused: readonly Refused[]): boolean {
-    const { retries, endings, clock, again } = this.parts;
-    const startedAt = clock.epoch();
-    endings.settle(
-      refused.map(({ position, error }) => {
-        const index = indexAt(parcel, position);
-        const about = { index, job: parcel.jobs[position], id: worker.id ?? 0 };
-        return failure({ ...about, attempt: retries.attempt(index), startedAt, duration: 0 }, error);
-      }),
+    const { endings, again } = this.parts;
+    const { id = 0 } = worker;
+    endings.refuse(
+      refused.map(({ position, error }) => ({
+        index: indexAt(parcel, position),
+        job: parcel.jobs[position],
+        id,
+        error,
+      })),
     );
     if (endings.closed) return false;
     const bad = new Set(refused.map(({ position }) => position));

@@ -18,7 +18,7 @@ import { Worker } from './worker.js';
 const FAILED_STARTS = 3;
 /** What may be there again in a moment: process slots, files, memory. */
 const SHORTAGES = new Set(['EAGAIN', 'EMFILE', 'ENFILE', 'ENOMEM']);
-/** Milliseconds before the next try where the system is short of something, doubled each time. */
+/** Milliseconds before the next try where the system is short of something, doubled with each failed start before. */
 const SHORTAGE_MS = 250;
 
 /** What a pool tells the scheduler. */
@@ -159,7 +159,7 @@ export class Pool {
 
   private pauseForks(): void {
     const { clock } = this.options;
-    this.forkTimer = clock.after(SHORTAGE_MS * 2 ** this.failedStarts, () => {
+    this.forkTimer = clock.after(SHORTAGE_MS * 2 ** (this.failedStarts - 1), () => {
       this.forkTimer = undefined;
       this.events.mayFork();
     });

@@ -44,7 +44,6 @@ export class Reports {
   take(worker: Worker, batch: Batch, message: ResultsMessage): void {
     if (message.undecodable !== undefined) this.notBegun(worker, batch, message.undecodable);
     else this.settle(worker, batch, message);
-    worker.peakRss = Math.max(worker.peakRss, message.peakRss ?? 0);
     if (message.returned !== undefined) this.parts.endings.putBack(batch.giveBack(message.returned));
   }
 
@@ -119,21 +118,16 @@ export class Reports {
 
   /** A batch that the child could not decode: each of its jobs runs alone, and the guilty one fails. */
   private notBegun(worker: Worker, batch: Batch, why: string): void {
-    const { endings, clock } = this.parts;
-    const positions = batch.unreported().filter((position) => batch.report(position));
-    if (batch.parcel.jobs.length > 1) {
-      for (const position of positions) endings.suspected({ batch, position }, false);
-      return;
+    const { endings } = this.parts;
+    for (const position of batch.unreported()) {
+      batch.report(position);
+      const entry = { index: batch.indexAt(position), job: batch.jobAt(position) };
+      if (batch.parcel.jobs.length > 1) endings.suspected({ ...entry, needsFreshWorker: false });
+      else {
+        const error = new SerializationError(`Cannot send job ${entry.index}: ${why}`);
+        endings.refuse([{ ...entry, id: worker.id ?? 0, error }]);
+      }
     }
-    endings.settle(
-      positions.map((position) => {
-        const index = batch.indexAt(position);
-        const about = { index, job: batch.jobAt(position), id: worker.id ?? 0 };
-        const attempt = batch.attemptAt(position);
-        const error = new SerializationError(`Cannot send job ${index}: ${why}`);
-        return failure({ ...about, attempt, startedAt: clock.epoch(), duration: 0 }, error);
-      }),
-    );
   }
 }
 

@@ -1,5 +1,7 @@
 import { describe } from '../describe.js';
 import { asError, OptionError } from '../errors.js';
+import { indexAt } from '../protocol.js';
+import type { Parcel } from './batch.js';
 
 /**
  * Whether a failed attempt is run again. Two separate budgets: `retries` for throws and timeouts, `crashRetries` for
@@ -60,6 +62,11 @@ export class RetryPolicy {
     const charges = this.charges.get(index);
     const before = this.options.before?.(index) ?? 0;
     return charges === undefined ? 1 + before : 1 + before + charges.failures + charges.crashes;
+  }
+
+  /** The numbers for all jobs of a parcel; undefined where each is 1. */
+  attemptsOf(parcel: Parcel): number[] | undefined {
+    return this.pristine ? undefined : parcel.jobs.map((_, at) => this.attempt(indexAt(parcel, at)));
   }
 
   /** True where no job was charged: every attempt is the first. */

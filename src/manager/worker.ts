@@ -61,8 +61,9 @@ export class Worker {
   id: number | undefined;
   /** What it holds, oldest first. */
   batches: Batch[] = [];
-  /** Jobs it was given and did not give back, and how many the last batch had. */
+  /** Jobs it was given and did not give back. */
   given = 0;
+  /** How many the last batch had. */
   lastSize = 0;
   /** Runs a suspect: gets nothing beside it. */
   alone = false;
@@ -310,6 +311,7 @@ export class Worker {
     // The user's own handler took that error: the process lives.
     this.uncaught = undefined;
     this.given -= message.returned ?? 0;
+    this.peakRss = Math.max(this.peakRss, message.peakRss ?? 0);
     this.events.results(this, batch, message);
     if (batch.pending === 0) this.batches = this.batches.filter((other) => other !== batch);
     if (this.batches.length === 0) this.alone = false;

@@ -172,14 +172,19 @@ describe('the breaker', () => {
 
   it('waits longer and longer where the system is short of processes', () => {
     const { child, children, clock, errors, options } = open(1);
-    options.forkError = Object.assign(new Error('spawn EAGAIN'), { code: 'EAGAIN' });
-    child(0).exit({ code: 1 });
-    clock.flush();
-    expect(children).toHaveLength(2);
-    clock.advance(999);
-    expect(children).toHaveLength(2);
-    clock.advance(1);
-    expect([children.length, errors.length, clock.pending]).toEqual([3, 1, 0]);
+    const error = Object.assign(new Error('spawn EAGAIN'), { code: 'EAGAIN' });
+    options.forkError = error;
+    child(0).exit({ error });
+    for (const [wait, forked] of [
+      [250, 1],
+      [500, 2],
+    ] as const) {
+      clock.advance(wait - 1);
+      expect(children).toHaveLength(forked);
+      clock.advance(1);
+      expect(children).toHaveLength(forked + 1);
+    }
+    expect([errors.length, clock.pending]).toEqual([1, 0]);
   });
 
   it('goes on where forking works again', () => {
