@@ -69,3 +69,61 @@ describe('last words', () => {
     expect(ran.said).toEqual([[3e6, 3e6, 3e6]]);
   });
 });
+
+describe('a job whose output nobody reads any more', () => {
+  /** Runs a script whose standard output is read for one line, as by `script | head -1`; it prints to standard error. */
+  const readOnce = async (text: string, flag = '') => {
+    const files = { 'main.cjs': `${HEAD}${text}`, 'preload.cjs': "console.log('first')" };
+    const flags = ['-c', `"$0" ${flag} "$1" | head -n 1`, process.execPath];
+    const ran = await runIn(await project(files), 'main.cjs', { program: 'bash', flags });
+    return JSON.parse(ran.stderr) as unknown;
+  };
+  const UNTIL_UNREAD = `const untilUnread = async (name) => {
+    for (;;) {
+      const error = await new Promise((resolve) => process[name].write('line\\n', resolve));
+      if (error) return error.code;
+    }
+  };\n`;
+
+  it.each([
+    ['', 'and Node made its stream when the job first wrote'],
+    ['--require=./preload.cjs', 'and code that Node loads before all else wrote to it'],
+  ])('goes on, and is run once: %s %s', async (flag) => {
+    const said = await readOnce(
+      `${UNTIL_UNREAD}const { appendFileSync, readFileSync } = require('node:fs');
+      const f = new ThreadFactory({
+        manager: () => [1, 2, 3],
+        worker: async () => {
+          appendFileSync('runs', 'x');
+          const code = await untilUnread('stdout');
+          console.log('more');
+          // An error that nobody hears is thrown by then.
+          await new Promise(setImmediate);
+          return code;
+        },
+      }, { workers: 2 });
+      const exits = [];
+      f.on('exit', ({ reason }) => exits.push(reason));
+      f.start().then((s) => console.error(JSON.stringify([s.results, exits, readFileSync('runs', 'utf8')])));`,
+      flag,
+    );
+    expect(said).toEqual([['EPIPE', 'EPIPE', 'EPIPE'], ['finished', 'finished'], 'xxx']);
+  });
+
+  it('hears of it where it listens, and any other error there is thrown as ever', async () => {
+    const said = await readOnce(`${UNTIL_UNREAD}
+      const f = new ThreadFactory({
+        manager: () => ['heard', 'other'],
+        worker: async (job) => {
+          if (job === 'other') process.stdout.emit('error', new Error('another one'));
+          const heard = new Promise((resolve) => process.stdout.once('error', resolve));
+          await untilUnread('stdout');
+          return (await heard).code;
+        },
+      }, { workers: 1 });
+      const errors = [];
+      f.on('error', (e) => errors.push(e.message));
+      f.start().then((s) => { process.stderr.write(JSON.stringify([s.results[0], errors])); });`);
+    expect(said).toEqual(['EPIPE', ['another one']]);
+  });
+});
