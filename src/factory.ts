@@ -10,7 +10,7 @@ import type { ThreadFactoryOptions } from './options.js';
 import { rejectOptionsIn, resolveOptions } from './options.js';
 import { BOOTSTRAP, SELF } from './paths.js';
 import type { FactoryRef, ModuleRef } from './protocol.js';
-import { isWorker, nextOrdinal, workerSide } from './registry.js';
+import { isWorker, isWorkersThread, nextOrdinal, workerSide } from './registry.js';
 import type { CheckedSpec, Summary, ThreadFactorySpec, WorkerNamedSpec } from './spec.js';
 import { checkSpec } from './spec.js';
 
@@ -93,14 +93,14 @@ export class ThreadFactory<
    * it never settles.
    */
   start(input?: unknown): Promise<Summary<Job, Awaited<Result>, Value>> {
-    if (isInside('job')) return Promise.reject(nested());
+    if (isNested()) return Promise.reject(nested());
     const started = this.#conduct()?.start(input) ?? never();
     return started as Promise<Summary<Job, Awaited<Result>, Value>>;
   }
 
   /** Starts a run and yields completed jobs as they come, or in job order with `ordered: true`. */
   [Symbol.asyncIterator](): AsyncIterableIterator<Completed<Job, Awaited<Result>>> {
-    if (isInside('job')) throw nested();
+    if (isNested()) throw nested();
     const iterator = this.#conduct()?.iterate();
     if (iterator !== undefined) return iterator as AsyncIterableIterator<Completed<Job, Awaited<Result>>>;
     return { next: never, return: never, [Symbol.asyncIterator]: () => this[Symbol.asyncIterator]() };
@@ -136,6 +136,11 @@ export class ThreadFactory<
 
 function never(): Promise<never> {
   return new Promise(() => {});
+}
+
+/** Whether a job is asking, be it in a thread of its own. */
+function isNested(): boolean {
+  return isInside('job') || isWorkersThread();
 }
 
 function nested(): SpecError {

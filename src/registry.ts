@@ -77,18 +77,27 @@ function state(): VersionState {
   return known;
 }
 
-/** Says so to the threads of a worker, which have globals of their own but its environment and its pid. */
-const MARK = 'THREADFACTORY_WORKER';
+/** Says so to the threads of a worker, which have globals of their own. */
+const MARK = 'threadfactory';
+
+/** Loading it takes half a millisecond, which a manager has no need to. */
+const threads = () => require('node:worker_threads') as typeof import('node:worker_threads');
+
+/** Whether this is a thread that the code of a worker started, whatever `env` it gave it. */
+export function isWorkersThread(): boolean {
+  // Of all threads only the main one may abort.
+  return 'disabled' in process.abort && threads().getEnvironmentData(MARK) === true;
+}
 
 /** Whether this process is a worker of some factory. */
 export function isWorker(): boolean {
-  return registry().isWorker || process.env[MARK] === String(process.pid);
+  return registry().isWorker || isWorkersThread();
 }
 
 /** Makes this process a worker. */
 export function becomeWorker(side: WorkerSide): void {
   registry().isWorker = true;
-  process.env[MARK] = String(process.pid);
+  threads().setEnvironmentData(MARK, true);
   state().worker = side;
 }
 

@@ -238,7 +238,7 @@ const RESERVED: readonly Reserved[] = [
     to: ['child/subprocesses', 'manager/fork', 'manager/group-guard', 'manager/pdeathsig'],
   },
   { specifier: 'node:events', to: ['conductor', 'factory', 'tell'] },
-  { specifier: 'node:worker_threads', to: ['child/watchdog'] },
+  { specifier: 'node:worker_threads', to: ['child/watchdog', 'registry'] },
 ];
 
 const SRC = join(import.meta.dirname, '..', 'src');

@@ -379,20 +379,43 @@ describe('a worker is known as one', () => {
     expect(await readFile(join(folder, 'seen'), 'utf8')).toBe('false true ');
   });
 
-  it('by the threads of its jobs, and not by the processes of its jobs', async () => {
+  it('by the threads of its jobs, whatever their env, and not by the processes of its jobs', async () => {
     const asks = `const { isWorker } = require('threadfactory');
       const { parentPort } = require('node:worker_threads');
-      if (parentPort === null) process.stdout.write(String(isWorker));
-      else parentPort.postMessage(isWorker);`;
-    const worker = `(n) => new Promise((resolve) => {
+      const said = [isWorker, Object.keys(process.env).filter((name) => name.startsWith('THREADFACTORY'))];
+      if (parentPort === null) process.stdout.write(JSON.stringify(said));
+      else parentPort.postMessage(said);`;
+    const worker = `async (n) => {
       const { Worker } = require('node:worker_threads');
       const { execFileSync } = require('node:child_process');
-      const process_ = execFileSync(process.execPath, ['asks.cjs'], { encoding: 'utf8' });
-      new Worker('./asks.cjs').once('message', (thread) => resolve({ thread, process_ }));
-    })`;
+      const thread = (options) => new Promise((resolve) => new Worker('./asks.cjs', options).once('message', resolve));
+      const process_ = JSON.parse(execFileSync(process.execPath, ['asks.cjs'], { encoding: 'utf8' }));
+      return [await thread({}), await thread({ env: {}, argv: [], execArgv: [] }), process_];
+    }`;
     const folder = await project({ 'asks.cjs': asks, 'main.cjs': main.replace('WORKER', worker) });
     const ran = await runIn(folder, 'main.cjs');
-    expect(saidAs(ran, 'results')).toEqual([[{ thread: true, process_: 'false' }]]);
+    const [known, unknown] = [
+      [true, []],
+      [false, []],
+    ];
+    expect(saidAs(ran, 'results')).toEqual([[[known, known, unknown]]]);
+  });
+
+  it('by a thread of a job: what it starts is refused', async () => {
+    const starts = `const { parentPort } = require('node:worker_threads');
+      const TF = require('threadfactory');
+      const factory = new TF({ manager: () => [1], worker: () => 1 });
+      const tell = ({ code }) => parentPort.postMessage(code);
+      factory.start().catch(tell);
+      try { factory[Symbol.asyncIterator](); } catch (error) { tell(error); }`;
+    const worker = `() => new Promise((resolve) => {
+      const codes = [];
+      new (require('node:worker_threads').Worker)('./starts.cjs')
+        .on('message', (code) => codes.push(code)).once('exit', () => resolve(codes));
+    })`;
+    const folder = await project({ 'starts.cjs': starts, 'main.cjs': main.replace('WORKER', worker) });
+    const ran = await runIn(folder, 'main.cjs');
+    expect(saidAs(ran, 'results')).toEqual([[['ERR_SPEC', 'ERR_SPEC']]]);
   });
 
   it('by a second copy of the library: what it starts inside a job is refused', async () => {

@@ -1,3 +1,4 @@
+import { setEnvironmentData } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
   becomeWorker,
@@ -20,6 +21,8 @@ beforeEach(() => {
 
 afterEach(() => {
   delete holder[KEY];
+  // What a test made of this thread.
+  setEnvironmentData('threadfactory', undefined);
   if (before !== undefined) Object.defineProperty(globalThis, KEY, { value: before, configurable: true });
 });
 
