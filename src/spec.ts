@@ -195,9 +195,9 @@ export function textsOf(spec: CheckedSpec): readonly string[] {
 }
 
 /**
- * Whether a spec is certainly not the wanted one, though it has its number: the wanted one's functions stand in the
- * module as they are, and these are others. Where they don't stand there, the manager's module was transformed (by a
- * test runner, say), and texts prove nothing.
+ * Whether a spec is certainly not the wanted one, though it has its number: the functions that differ stand in the module
+ * as they are. Where they don't, the module was transformed (by a test runner in the manager, say, or by `tsx` in the
+ * worker), and texts prove nothing.
  * @param wanted the texts of the wanted spec's functions
  * @param found the spec that was constructed in its place
  * @param moduleText reads the module's file
@@ -207,11 +207,12 @@ export function isAnotherSpec(
   found: CheckedSpec,
   moduleText: () => string,
 ): boolean {
-  const texts = new Set(textsOf(found));
-  const foreign = wanted.filter((text) => !texts.has(text));
-  if (foreign.length === 0) return false;
-  const text = moduleText();
-  return foreign.some((one) => text.includes(one));
+  const texts = textsOf(found);
+  const missing = wanted.filter((text) => !texts.includes(text));
+  if (missing.length === 0) return false;
+  const module = moduleText();
+  const stands = (text: string): boolean => module.includes(text);
+  return missing.some(stands) && texts.every((text) => wanted.includes(text) || stands(text));
 }
 
 function noJobs(): [] {

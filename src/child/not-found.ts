@@ -21,9 +21,9 @@ export function several(module: string): string {
 export function another({ module, factory }: Wanted): string {
   return (
     `The worker loaded ${module}, and factory number ${Number(factory) + 1} that it constructs there is another one than ` +
-    'in the manager: a construction before it depends on a condition that is false in workers. Construct every ' +
-    'factory of the module at its top level, unconditionally; only `factory.start()` may be behind a condition such ' +
-    'as `if (require.main === module)`.'
+    'in the manager: a construction before it, or one of its functions, depends on a condition that differs in workers. ' +
+    'Construct every factory of the module at its top level, unconditionally; only `factory.start()` may be behind a ' +
+    'condition such as `if (require.main === module)`.'
   );
 }
 

@@ -189,6 +189,21 @@ describe('the module that called new ThreadFactory is what the workers load', ()
     expect(ran.stderr).toBe('');
     expect(ran.said).toEqual([[2, 4]]);
   });
+
+  it('with TypeScript that a worker transforms otherwise than the manager did, as a test runner does', async () => {
+    const folder = await project({
+      'lib.ts': `const TF = require('threadfactory');
+        exports.f = new TF({ manager: (x: number[]) => x, workerProcess: (n) => n * 3 },
+          { workers: 1, execArgv: ['--import', '${import.meta.resolve('tsx')}'] });`,
+      // All it does is take the types away.
+      'main.cjs': `require.extensions['.ts'] = (module, file) =>
+          module._compile(require('node:fs').readFileSync(file, 'utf8').replace(': number[]', ''), file);
+        require('./lib.ts').f.start([1, 2]).then((s) => console.log(JSON.stringify(s.results)));`,
+    });
+    const ran = await runIn(folder, 'main.cjs');
+    expect(ran.stderr).toBe('');
+    expect(ran.said).toEqual([[3, 6]]);
+  });
 });
 
 /** Says the code and message of what went wrong. */
@@ -249,6 +264,9 @@ const REFUSED_MODULES = {
     if (!ThreadFactory.isWorker) f = new ThreadFactory({ manager: () => [1], worker: (n) => 'mine ' + n }, { workers: 1 });
     new ThreadFactory({ manager: () => [1], worker: (n) => 'another ' + n });
     if (!ThreadFactory.isWorker) exports.over = f.start()${refused('condition')};`,
+  'conditional.cjs': `${CJS}
+    const worker = ThreadFactory.isWorker ? (n) => n : () => 'only in workers';
+    exports.over = new ThreadFactory({ manager: () => [1], worker }, { workers: 1 }).start()${refused('conditional')};`,
   'throws.cjs': `${CJS}
     const f = new ThreadFactory({ manager: () => [1, 2, 3], worker: (n) => n }, { workers: 1 });
     if (ThreadFactory.isWorker) nothingOfThatName();
@@ -334,6 +352,12 @@ describe('what can not work is a SpecError that says what to move', () => {
   it('another factory in the place of one whose construction depends on a condition', () => {
     expect(saidAs(ran, 'condition')).toEqual([
       { code: 'ERR_SPEC', message: expect.stringContaining('depends on a condition') as string },
+    ]);
+  });
+
+  it('a function that depends on a condition', () => {
+    expect(saidAs(ran, 'conditional')).toEqual([
+      { code: 'ERR_SPEC', message: expect.stringContaining('or one of its functions, depends on') as string },
     ]);
   });
 

@@ -114,11 +114,16 @@ describe('a spec found in a worker', () => {
     expect(isAnotherSpec(wanted, checkSpec({ manager, workerProcess }), unread)).toBe(false);
   });
 
-  test('is another one where the texts of the wanted functions stand in the module', () => {
-    expect(isAnotherSpec(wanted, other, () => `// a module\n${wanted.join(';\n')}`)).toBe(true);
+  test('is another one where the texts of the functions of both stand in the module', () => {
+    const text = [...wanted, ...textsOf(other)].join(';\n');
+    expect(isAnotherSpec(wanted, other, () => `// a module\n${text}`)).toBe(true);
   });
 
-  test('may be the wanted one where they do not, since the module was transformed', () => {
+  test('may be the wanted one where its own texts do not, since it was transformed in the worker', () => {
+    expect(isAnotherSpec(wanted, other, () => `// a module\n${wanted.join(';\n')}`)).toBe(false);
+  });
+
+  test('may be the wanted one where the wanted texts do not, since the module was transformed in the manager', () => {
     expect(isAnotherSpec(wanted, other, () => '// a module')).toBe(false);
   });
 });
