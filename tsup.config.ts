@@ -49,16 +49,20 @@ const CLASS_IS_THE_MODULE = `
 /** Loaded where they are asked for. */
 const SIDE = ['progress', 'report', 'cli', 'bullmq'];
 
-/** Of the globals a built file takes those that it names. */
+/** Of the globals, and of what another one has for it, a built file takes what it names: esbuild takes no reading of a property away. */
 const takeNamed: NonNullable<Options['plugins']>[number] = {
   name: 'take-named',
-  renderChunk: (code) => ({
-    code: code.replace(/^"use strict";const ?\{([^}]*)\}=/, (taking, all: string) => {
-      const rest = code.slice(taking.length);
-      const named = all.split(',').filter((name) => new RegExp(`\\b${name.trim()}\\b`).test(rest));
-      return `"use strict";const {${named}}=`;
-    }),
-  }),
+  renderChunk: (code) => {
+    const isNamed = (name: string): boolean =>
+      code.split(new RegExp(`(?<![\\w$])${name.replace('$', '\\$')}(?![\\w$])`)).length > 2;
+    const taking = /\{([\w$:,]+)\}(?==(?:globalThis;|require\(|(?!this\b)\w+(?:\.\w+|\["[\w/-]+"\])))/g;
+    return {
+      code: code.replace(taking, (_, all: string) => {
+        const named = all.split(',').filter((one) => isNamed(one.slice(one.indexOf(':') + 1)));
+        return `{${named}}`;
+      }),
+    };
+  },
 };
 
 /** One built file. */
