@@ -123,9 +123,6 @@ export class Ledger {
   /** @param total jobs that were taken from the list */
   sumUp({ total, value, stopped }: Pick<Summary, 'total' | 'value' | 'stopped'>): Summary {
     const { tally, options } = this;
-    const { results } = tally;
-    // A last job without a result still has its place; jobs that were never taken have none.
-    if (options.keepResults) results.length = total;
     const now = options.clock.now();
     const duration = now - this.began;
     return {
@@ -133,7 +130,7 @@ export class Ledger {
       completed: tally.completed,
       failed: tally.failed,
       skipped: tally.skipped,
-      results,
+      results: tally.resultsOf(total),
       failures: tally.failures as Summary['failures'],
       value,
       startedAt: this.startedAt,

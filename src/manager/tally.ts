@@ -85,6 +85,19 @@ export class Tally {
     this.failures.push({ index, job: job.job, id, attempts, error });
   }
 
+  /**
+   * The results of the first `total` jobs, undefined where there is none: no gaps, which `map` and `forEach` would pass over.
+   * Empty where none are kept.
+   */
+  resultsOf(total: number): unknown[] {
+    const { results } = this;
+    if (!this.keepResults) return results;
+    results.length = total;
+    const hasGaps = this.completed + this.skipped < total;
+    for (let at = 0; hasGaps && at < total; at += 1) if (!(at in results)) results[at] = undefined;
+    return results;
+  }
+
   /** Batches overtake one another: a write far beyond the end would make the array a slow dictionary, so it is filled. */
   private keep(index: number, result: unknown): void {
     const { results } = this;

@@ -33,6 +33,26 @@ describe('the tally', () => {
     expect(lean.results).toHaveLength(0);
   });
 
+  test.each([4, undefined])(
+    'sums up results without gaps, which map would pass over: %s were expected',
+    (expected) => {
+      const tally = new Tally(true);
+      tally.expect(expected);
+      tally.complete(2, 'c');
+      tally.skip(0, null);
+      tally.fail(failure(1), true);
+      const results = tally.resultsOf(4);
+      expect(results).toBe(tally.resultsOf(4));
+      expect(results).toStrictEqual([null, undefined, 'c', undefined]);
+      expect(Object.keys(results)).toHaveLength(4);
+      expect(tally.resultsOf(3)).toStrictEqual([null, undefined, 'c']);
+    },
+  );
+
+  test('sums up no results where none are kept', () => {
+    expect(new Tally(false).resultsOf(2)).toEqual([]);
+  });
+
   test('counts the failures nobody heard of', () => {
     const tally = new Tally(true);
     tally.fail(failure(0), false);
