@@ -197,7 +197,8 @@ async function load(message: InitMessage): Promise<void> {
     const evaluating = loadModule(message.module);
     // Most have found it by now, and the first timer of a process takes it half a millisecond.
     if (phase === 'loading') {
-      const left = message.startupTimeout * 0.9 - (systemClock.now() - loadingSince);
+      // The manager's time began with the fork.
+      const left = message.startupTimeout * 0.9 - process.uptime() * 1000;
       systemClock.after(Math.max(1, left), tooLate).unref();
     }
     const namespace = await evaluating;

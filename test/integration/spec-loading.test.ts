@@ -231,7 +231,8 @@ const REFUSED_MODULES = {
     await b.start()${refused('awaited')};`,
   'waiting.mjs': `${ESM}
     if (ThreadFactory.isWorker) await new Promise((resolve) => setTimeout(resolve, 60_000));
-    const f = new ThreadFactory({ manager: () => [1], worker: (n) => n }, { workers: 1, startupTimeout: 5000 });
+    const limits = { startupTimeout: 5000, execArgv: ['--require', './slow.cjs'] };
+    const f = new ThreadFactory({ manager: () => [1], worker: (n) => n }, { workers: 1, ...limits });
     await f.start()${refused('waiting')};`,
   'specs.cjs': `${CJS}
     ${WRONG_SPECS.map(
@@ -283,6 +284,9 @@ const REFUSED_MODULES = {
       say('rejects', { code: e.code, named: e.message.includes('left behind'), few: exits <= 3 }));`,
 };
 
+/** Loaded before all else: what comes after it has that much less of its time. */
+const SLOW = 'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2000);';
+
 const REFUSED_ENTRY = `${CJS}
   if (require.main === module) (async () => {
     await new ThreadFactory({ manager: () => [1], worker: (n) => n }, { workers: 1 }).start()${refused('main')};
@@ -295,7 +299,10 @@ const REFUSED_ENTRY = `${CJS}
 describe('what can not work is a SpecError that says what to move', () => {
   let ran: Ran;
   beforeAll(async () => {
-    ran = await runIn(await project({ 'main.cjs': REFUSED_ENTRY, ...REFUSED_MODULES }), 'main.cjs');
+    ran = await runIn(
+      await project({ ...REFUSED_MODULES, 'slow.cjs': SLOW, 'main.cjs': REFUSED_ENTRY }),
+      'main.cjs',
+    );
   });
 
   it.each([
