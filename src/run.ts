@@ -1,3 +1,4 @@
+import { apply } from './apply.js';
 import { publishWorker } from './channels.js';
 import type { Clock, Timer } from './clock.js';
 import { systemClock } from './clock.js';
@@ -192,12 +193,12 @@ export class Run {
   private async list(input: unknown): Promise<void> {
     if (this.isOver) return;
     const { engine } = this.setup;
-    const { manager } = this.setup.spec;
+    const { self, manager } = this.setup.spec;
     engine.prepare?.(this.setup);
     let list: unknown;
     let opened: OpenEngine | undefined;
     try {
-      const listed = (async () => manager(input))();
+      const listed = (async () => apply(manager, self, [input]))();
       // Whoever stops the run does not wait for a list that may never come.
       list = await Promise.race([listed, this.end]);
       if (this.isOver) {
@@ -321,11 +322,12 @@ export class Run {
 
   private async finish(): Promise<Summary> {
     this.finishing = true;
-    const { managerFinish } = this.setup.spec;
+    const { self, managerFinish } = this.setup.spec;
     let value: unknown;
     if (!this.isOver && managerFinish !== undefined) {
       try {
-        const finishing = (async () => runInside(this, () => managerFinish(this.summary(undefined))))();
+        const finish = (): unknown => apply(managerFinish, self, [this.summary(undefined)]);
+        const finishing = (async () => runInside(this, finish))();
         // Whoever aborts does not wait for what may never end.
         value = await Promise.race([finishing, this.cut]);
       } catch (error) {

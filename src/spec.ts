@@ -99,6 +99,8 @@ export interface WorkerNamedSpec<Job, Result, Local = undefined, Value = undefin
 
 /** A spec after the check: one name for each function, no types. */
 export interface CheckedSpec {
+  /** The object that has the functions, which are called as its methods. */
+  readonly self?: unknown;
   readonly manager: (input: unknown) => unknown;
   readonly workerStartup: ((context: never) => unknown) | undefined;
   readonly workerProcess: (job: never, context: never) => unknown;
@@ -143,6 +145,7 @@ export function checkSpec(spec: unknown, source = INLINE, needsManager = true): 
   if (given.manager === undefined && needsManager)
     throw expected(`${source} to have \`manager\`, which returns the list of jobs`, 'none');
   return {
+    self: spec,
     manager: (given.manager ?? noJobs) as CheckedSpec['manager'],
     workerStartup: given.workerStartup as CheckedSpec['workerStartup'],
     workerProcess: workerProcess as CheckedSpec['workerProcess'],

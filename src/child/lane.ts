@@ -16,6 +16,8 @@ export interface LaneHost {
   readonly timeout: number | undefined;
   /** Whether other lanes run beside this one. */
   readonly isShared: boolean;
+  /** What `process` is a method of. */
+  readonly self: unknown;
   /** `workerProcess`. */
   readonly process: (job: unknown, context: Context) => unknown;
   contextOf(batch: OpenBatch, position: number): Context;
@@ -95,7 +97,7 @@ export class Lane {
       try {
         // So that V8 does not make the job a part of this loop when it compiles it: a loop of the job's own lacked registers
         // then, and took twice as long with Node 20 on some processors.
-        value = apply(host.process, undefined, [batch.jobAt(position), context]);
+        value = apply(host.process, host.self, [batch.jobAt(position), context]);
         if (isThenable(value)) return { position, context, value };
       } catch (error) {
         failed = failure(position, error);

@@ -1,3 +1,4 @@
+import { apply } from '../apply.js';
 import type { OnRefused } from '../codec.js';
 import { encodeColumn, whyUnreadable } from '../codec.js';
 import { errorToWire } from '../error-wire.js';
@@ -25,6 +26,8 @@ import { inTime } from './time-limit.js';
 
 /** The functions of a spec that run in a worker. */
 export interface WorkerFunctions {
+  /** What they are methods of. */
+  readonly self?: unknown;
   readonly workerStartup?: ((context: never) => unknown) | undefined;
   readonly workerProcess: (job: never, context: never) => unknown;
   readonly workerFinish?: ((context: never) => unknown) | undefined;
@@ -38,11 +41,10 @@ export interface RunnerOptions extends ReportOptions {
   readonly abandons: boolean;
 }
 
-type ContextFunction = ((context: unknown) => unknown) | undefined;
-
 export class Runner implements ContextHost, LaneHost {
   id = 0;
   local: unknown;
+  readonly self: unknown;
   readonly process: (job: unknown, context: Context) => unknown;
   readonly timeout: number | undefined;
   readonly isShared: boolean;
@@ -63,6 +65,7 @@ export class Runner implements ContextHost, LaneHost {
     private readonly options: RunnerOptions,
   ) {
     this.machine = options.machine;
+    this.self = functions.self;
     this.process = functions.workerProcess as Runner['process'];
     this.timeout = options.timeout;
     this.isShared = options.concurrency > 1;
@@ -108,8 +111,7 @@ export class Runner implements ContextHost, LaneHost {
     if (this.state !== 'closing') return true;
     this.state = 'finishing';
     try {
-      const finish = this.functions.workerFinish as ContextFunction;
-      await finish?.(new Context(this, undefined, undefined));
+      await this.call(this.functions.workerFinish);
     } catch (error) {
       await this.port.send(fatal('finish', error));
     }
@@ -142,8 +144,7 @@ export class Runner implements ContextHost, LaneHost {
 
   private async startUp(): Promise<boolean> {
     try {
-      const startup = this.functions.workerStartup as ContextFunction;
-      this.local = await startup?.(new Context(this, undefined, undefined));
+      this.local = await this.call(this.functions.workerStartup);
     } catch (error) {
       this.port.send(fatal('startup', error));
       return false;
@@ -152,6 +153,11 @@ export class Runner implements ContextHost, LaneHost {
     this.state = 'open';
     this.port.send({ brand: BRAND, type: 'ready', room: this.options.concurrency });
     return true;
+  }
+
+  /** Calls one of the functions that are about no job. */
+  private call(its: WorkerFunctions['workerStartup']): unknown {
+    return its && apply(its, this.self, [new Context(this, undefined, undefined) as never]);
   }
 
   // ---- told by jobs ----------------------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest';
-import { HEAD, removeProjects, script } from '../helpers/script.js';
+import { HEAD, project, removeProjects, runIn, script } from '../helpers/script.js';
 
 afterAll(removeProjects);
 
@@ -29,29 +29,33 @@ describe("a job's function", () => {
     },
   );
 
-  it('gets no `this`, nor do the other four: it would be something of ours', async () => {
-    const ran = await script(`'use strict';
-      ${HEAD}
-      const own = [];
-      const f = new ThreadFactory({
-        manager() {
-          own.push(this);
-          return [1];
-        },
-        workerStartup() {
-          return [this];
-        },
-        workerProcess(job, { local }) {
-          return [...local, this].map(String);
-        },
-        workerFinish() {
-          console.log(JSON.stringify([String(this)]));
-        },
-        managerFinish({ results }) {
-          return [...own, this, ...results[0]].map(String);
-        },
-      });
+  it.each([
+    ['in an object', ''],
+    ['in an instance of a class', ''],
+    ['in the manager itself', ', { workers: 0 }'],
+  ])('is called as a method of its spec, and so are the other four: %s', async (kind, options) => {
+    const members = `{
+      factor = 10;
+      manager() { return [this.factor]; }
+      workerStartup() { return this.factor; }
+      workerProcess(job, { local }) { return [job, local, this.factor]; }
+      async workerFinish() { console.log(JSON.stringify([this.factor])); }
+      managerFinish({ results }) { return [this.factor, ...results[0]]; }
+    }`;
+    const object = members.replace('factor = 10;', 'factor: 10,').replaceAll(/\}$/gm, '},').slice(0, -1);
+    const spec = kind.includes('class') ? `new (class ${members})()` : object;
+    const ran = await script(`${HEAD}
+      const f = new ThreadFactory(${spec}${options});
       f.start().then(({ value }) => console.log(JSON.stringify(value)));`);
-    expect(ran.said).toEqual([['undefined'], Array(4).fill('undefined')]);
+    expect(ran.said).toEqual([[10], [10, 10, 10, 10]]);
+  });
+
+  it('is called as a method of the module that exports it', async () => {
+    const spec = `exports.factor = 10;
+      exports.manager = function () { return [this.factor]; };
+      exports.workerProcess = function (job) { return job * this.factor; };`;
+    const main = `${HEAD}new ThreadFactory('./spec.cjs').start().then(({ results }) => say(results));`;
+    const ran = await runIn(await project({ 'spec.cjs': spec, 'main.cjs': main }), 'main.cjs');
+    expect(ran.said).toEqual([[100]]);
   });
 });

@@ -20,10 +20,11 @@ function refusal(check: () => unknown): string {
 describe('the check of a spec', () => {
   test('gives all functions, under one name each', () => {
     const rest = { workerStartup() {}, workerFinish() {}, managerFinish() {} };
-    expect(checkSpec({ manager, workerProcess, ...rest })).toEqual({ manager, workerProcess, ...rest });
-    const { worker, ...others } = { manager, worker: workerProcess, ...rest };
-    expect(checkSpec({ worker, ...others })).toEqual({ manager, workerProcess, ...rest });
-    expect(checkSpec({ manager, worker }).workerStartup).toBeUndefined();
+    const spec = { manager, workerProcess, ...rest };
+    expect(checkSpec(spec)).toEqual({ self: spec, ...spec });
+    const other = { manager, worker: workerProcess, ...rest };
+    expect(checkSpec(other)).toEqual({ self: other, ...spec });
+    expect(checkSpec({ manager, worker: workerProcess }).workerStartup).toBeUndefined();
   });
 
   test('finds functions of a class', () => {
