@@ -209,15 +209,28 @@ function valueToWire(value: unknown, progress: Progress, matters: boolean): Wire
     if (progress.path.size < MAX_DEPTH && progress.left > 0) return { error: toWire(value, progress) };
     return matters ? { error: leftOut('Further errors inside this one were left out') } : undefined;
   }
+  const clone = cloneOf(value) ?? (matters ? attempt(() => cloneOf(withoutRefused(value))) : undefined);
+  if (clone !== undefined) return { value: clone[0] };
+  return matters ? { value: inWords(value) } : undefined;
+}
+
+/** The value as it arrives elsewhere, in a list; undefined where it can't be sent. */
+function cloneOf(value: unknown): readonly unknown[] | undefined {
   let isRefused = false;
   const encoded = encodeColumn([value], () => {
     isRefused = true;
   });
+  if (isRefused || encodedSize(encoded) > MAX_FIELD) return undefined;
   // Read back at once: what goes into the message is plain, and known to be readable.
-  const clone =
-    isRefused || encodedSize(encoded) > MAX_FIELD ? undefined : attempt(() => decodeColumn(joined(encoded)));
-  if (clone !== undefined) return { value: clone[0] };
-  return matters ? { value: inWords(value) } : undefined;
+  return attempt(() => decodeColumn(joined(encoded)));
+}
+
+/** An object's fields that can be sent; the value itself where it has none. */
+function withoutRefused(value: unknown): unknown {
+  // Not of texts, lists and bytes, whose elements are no fields.
+  if (Object.prototype.toString.call(value) !== '[object Object]') return value;
+  const fields = Object.entries(value as object).filter(([, field]) => cloneOf(field) !== undefined);
+  return fields.length > 0 ? Object.fromEntries(fields) : value;
 }
 
 function listToWire(list: unknown, progress: Progress): WireValue[] | undefined {

@@ -390,6 +390,26 @@ describe('something thrown that is no error', () => {
     expect(roundTrip(value)).toMatchObject({ code: 'ERR_THROWN', cause: words });
   });
 
+  test('an object loses the fields that can not be sent alone, as an Error does', () => {
+    class Refusal {
+      status = 404;
+      nothing = undefined;
+      retry = () => {};
+      deep = { inner() {} };
+    }
+    for (const thrown of [new Refusal(), { ...new Refusal() }]) {
+      expect(roundTrip(thrown)).toMatchObject({ code: 'ERR_THROWN', cause: { status: 404 } });
+      expect(Object.keys(roundTrip(thrown).cause as object)).toEqual(['status', 'nothing']);
+    }
+    expect(roundTrip({ retry() {} }).cause).toBe('{ retry: [Function: retry] }');
+  });
+
+  test('what is too large is described, be each of its parts small', () => {
+    const parts = Array.from({ length: 4 }, () => 'x'.repeat(500_000));
+    for (const large of [{ ...parts, retry() {} }, parts, parts.join(''), Buffer.alloc(2_000_000)])
+      expect(roundTrip(large).cause).toBeTypeOf('string');
+  });
+
   test('an object whose description runs into a trap is described as far as can be', () => {
     const trap = {
       fn() {},
