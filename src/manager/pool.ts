@@ -179,15 +179,18 @@ function startError(worker: Worker, { limits, module }: PoolOptions): Error {
   if (fatal !== undefined) {
     const cause = errorFromWire(fatal.error);
     if (cause instanceof SpecError) return cause;
-    const what =
-      fatal.phase === 'startup' ? `workerStartup of ${module} failed` : `${module} could not be loaded`;
+    const [what, hint] =
+      fatal.phase === 'startup'
+        ? [`workerStartup of ${module} failed`, '']
+        : [`${module} could not be loaded`, loaderHint(module, cause)];
     return withStack(
-      new WorkerStartError(`No worker could start: ${what}: ${cause.message}`, { cause }),
+      new WorkerStartError(`No worker could start: ${what}: ${cause.message}${hint}`, { cause }),
       cause,
     );
   }
   if (exit?.error !== undefined) {
-    return new WorkerStartError(`No worker could start: forking failed: ${exit.error.message}`, {
+    const hint = codeOf(exit.error) === 'ENOENT' ? ' (no such program: see the option `execPath`)' : '';
+    return new WorkerStartError(`No worker could start: forking failed: ${exit.error.message}${hint}`, {
       cause: exit.error,
     });
   }
@@ -207,6 +210,14 @@ function startError(worker: Worker, { limits, module }: PoolOptions): Error {
     cause === undefined ? {} : { cause },
   );
   return cause === undefined ? error : withStack(error, cause);
+}
+
+/** Test runners transform TypeScript in their own process alone. */
+function loaderHint(module: string, { name, code }: NodeJS.ErrnoException): string {
+  const isUnknown = name === 'SyntaxError' || code === 'ERR_UNKNOWN_FILE_EXTENSION';
+  return isUnknown && /\.[cm]?ts$/.test(module)
+    ? ". Workers may need a loader of their own for TypeScript, such as `execArgv: ['--import', 'tsx']`"
+    : '';
 }
 
 /** Shows where the user's code failed, not where we noticed. */

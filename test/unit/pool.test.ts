@@ -8,7 +8,7 @@ import { FakeChild } from '../helpers/fake-worker.js';
 const LIMITS = { startupTimeout: 30_000, shutdownTimeout: 5000, timeout: undefined, concurrency: 1 };
 
 /** A pool that wants all its workers all the time. */
-function open(size: number) {
+function open(size: number, module = '/jobs.cjs') {
   const clock = new FakeClock();
   const children: FakeChild[] = [];
   const heard: string[] = [];
@@ -17,7 +17,7 @@ function open(size: number) {
   const pool: Pool = new Pool(
     {
       size,
-      module: '/jobs.cjs',
+      module,
       limits: LIMITS,
       clock,
       spawn: (events) => {
@@ -232,8 +232,8 @@ describe('the breaker', () => {
 });
 
 describe('why no worker could start', () => {
-  const reasonOf = (fail: (child: FakeChild, clock: FakeClock) => void): Error => {
-    const { children, clock, errors } = open(1);
+  const reasonOf = (fail: (child: FakeChild, clock: FakeClock) => void, module?: string): Error => {
+    const { children, clock, errors } = open(1, module);
     for (let at = 0; errors.length === 0 && at < children.length; at += 1) {
       const child = children[at];
       if (child !== undefined) fail(child, clock);
@@ -254,6 +254,23 @@ describe('why no worker could start', () => {
     });
     expect(error).toMatchObject({ code: 'ERR_WORKER_START', message, cause: { name: 'TypeError' } });
     expect(error.stack).toContain('pool.test');
+  });
+
+  const unknown = Object.assign(new TypeError('Unknown'), { code: 'ERR_UNKNOWN_FILE_EXTENSION' });
+  it.each([
+    ['file:///jobs.mts', unknown, true],
+    ['/jobs.cts', new SyntaxError('Unexpected token'), true],
+    ['/jobs.ts', new TypeError('no db'), false],
+    ['/jobs.cjs', new SyntaxError('Unexpected token'), false],
+    ['/jobs.ts', new SyntaxError('JSON'), false, 'startup'],
+  ] as const)('may be that a worker has no loader for TypeScript: %s, %s: %s', (...given) => {
+    const [module, cause, isHinted, phase = 'load'] = given;
+    const { message } = reasonOf((child) => {
+      child.say({ type: 'fatal', phase, error: errorToWire(cause) });
+      child.exit({ code: 1 });
+    }, module);
+    expect(message).toContain(`: ${cause.message}`);
+    expect(message.includes("`execArgv: ['--import', 'tsx']`")).toBe(isHinted);
   });
 
   it('is that it was too slow, with what it said', () => {
@@ -287,14 +304,15 @@ describe('why no worker could start', () => {
   });
 
   it('is what forking said', () => {
-    const failed = new Error('spawn /no/node ENOENT');
+    const failed = Object.assign(new Error('spawn /no/node ENOENT'), { code: 'ENOENT' });
     const error = reasonOf((child, clock) => {
       child.exit({ error: failed });
       clock.advance(1000);
     });
     expect(error).toMatchObject({
       cause: failed,
-      message: expect.stringContaining('forking failed') as string,
+      message:
+        'No worker could start: forking failed: spawn /no/node ENOENT (no such program: see the option `execPath`)',
     });
   });
 });
