@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CJS, ESM, SAY, saidAs } from '../helpers/cases.js';
 import type { Ran } from '../helpers/script.js';
-import { project, removeProjects, runIn } from '../helpers/script.js';
+import { project, removeProjects, runIn, script } from '../helpers/script.js';
 
 afterAll(removeProjects);
 
@@ -489,5 +489,20 @@ describe('the library loads', () => {
       env: { PATH: '/nowhere' },
     });
     expect(saidAs(ran, 'results')).toEqual([[1]]);
+  });
+});
+
+describe('what a script did wrong is said in few words where nobody catches it', () => {
+  it.each([
+    [
+      'new ThreadFactory({ manager: () => [], worker() {} }, { wokers: 1 })',
+      'OptionError: Unknown option `wokers`',
+    ],
+    ['new ThreadFactory({})', 'SpecError: Expected'],
+    ['ThreadFactory({})', "TypeError: Class constructor ThreadFactory cannot be invoked without 'new'"],
+  ])('%s', async (text, said) => {
+    const { stderr } = await script(`const ThreadFactory = require('threadfactory');\n${text};`);
+    expect(stderr).toContain(said);
+    for (const line of stderr.split('\n')) expect(line.length).toBeLessThan(300);
   });
 });
