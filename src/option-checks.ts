@@ -86,13 +86,16 @@ export function isFileUrl(value: unknown): value is { readonly href: string } {
 }
 
 /**
- * Rejects the first of `names` that is not in `known`, with the known name it most looks like, if any.
+ * Rejects the first of `names` that is not in `known`, with the known name it most looks like, or all of them.
  * `prefix` is put before names in the message, such as `retries.`.
  */
 export function rejectUnknown(names: readonly string[], known: readonly string[], prefix = ''): void {
   const unknown = names.find((name) => !known.includes(name));
   if (unknown === undefined) return;
   const meant = nearest(unknown, known);
-  const hint = meant === undefined ? '' : `; did you mean \`${prefix}${meant}\`?`;
+  const hint =
+    meant === undefined
+      ? `; there are ${known.map((name) => `\`${prefix}${name}\``).join(', ')}`
+      : `; did you mean \`${prefix}${meant}\`?`;
   throw new OptionError(`Unknown option \`${prefix}${unknown}\`${hint}`);
 }
