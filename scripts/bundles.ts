@@ -50,6 +50,7 @@ const HELD = {
       'flags',
       'histogram',
       'manager/batch',
+      'manager/crash',
       'manager/endings',
       'manager/fork',
       'manager/pace',

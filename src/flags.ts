@@ -49,6 +49,29 @@ function absolute(flag: string, value: string, base: string): string {
   return flag.startsWith('--import') || flag.includes('loader') ? pathToFileURL(path).href : path;
 }
 
+/** What a user says of children's processes. */
+interface ProcessOptions {
+  readonly execPath: string | undefined;
+  readonly execArgv: readonly string[] | undefined;
+  readonly env: NodeJS.ProcessEnv | undefined;
+  readonly cwd: string | undefined;
+}
+
+/**
+ * The same for a fork: what was not said is this process's own, whose relative files stay where they are.
+ * @param inherited the environment, where none was said
+ */
+export function childOptions({ execPath, execArgv, env, cwd }: ProcessOptions, inherited = process.env) {
+  const folder = resolve(cwd ?? '.');
+  return {
+    execPath,
+    cwd,
+    // What the user gives for the workers is relative to their folder, as it is with Node's own fork.
+    execArgv: childFlags(execArgv ?? anchored(process.execArgv, folder)),
+    env: env === undefined ? childEnvironment(inherited, folder) : childEnvironment(env),
+  };
+}
+
 /** @param flags Node flags, as in `process.execArgv` */
 export function childFlags(flags: readonly string[]): string[] {
   const kept: string[] = [];

@@ -58,7 +58,7 @@ export function inlineSpawner(
           else if (message.type === 'jobs') runInside('job', () => runner.accept(message));
           else if (message.type === 'finish') void runInside('job', () => runner.finish()).then(end);
           else if (message.type === 'abort') {
-            void runner.abort(new Error('The run was aborted'));
+            void runner.abort();
             end();
           }
         });

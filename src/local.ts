@@ -1,9 +1,7 @@
-import { resolve } from 'node:path';
 import type { EngineDriver, EngineEvents, EngineRun, EngineSetup, EngineWork } from './engine.js';
-import { errorFromWire } from './error-wire.js';
-import { anchored, childEnvironment, childFlags } from './flags.js';
+import { childOptions } from './flags.js';
 import type { SpawnChild } from './manager/child.js';
-import { crashError } from './manager/crash.js';
+import { finishFailure } from './manager/crash.js';
 import { forker } from './manager/fork.js';
 import type { Pace } from './manager/pace.js';
 import type { ParentDeathPrefix } from './manager/pdeathsig.js';
@@ -93,16 +91,13 @@ class LocalRun implements EngineRun {
 
   private workerExited(worker: Worker, reason: ExitReason): void {
     const { events } = this;
-    const { id, pid = 0, fatal, held, peakRss, uncaught } = worker;
+    const { id, pid = 0, peakRss } = worker;
     const { code = null, signal = null } = worker.exit ?? {};
     events.exit({ id, pid, code, signal, reason, peakRss });
-    if (reason !== 'finished' && reason !== 'stopped' && reason !== 'recycled') return;
-    if (!worker.wasReady || this.aborted || this.setup.spec.workerFinish === undefined) return;
-    // `workerFinish` failed: what it was to write may be missing, so the run has failed.
-    if (fatal?.phase === 'finish') events.failed(errorFromWire(fatal.error));
-    // What a job left behind may throw before that begins, or after it has ended.
-    else if (code !== 0 && held === 0 && uncaught?.finishing !== false)
-      events.failed(crashError(worker, 'workerFinish'));
+    const error = this.aborted
+      ? undefined
+      : finishFailure(worker, this.setup.spec.workerFinish !== undefined);
+    if (error !== undefined) events.failed(error);
   }
 }
 
@@ -118,7 +113,6 @@ function forked(
   parentDeath: ParentDeathPrefix,
 ): SpawnChild {
   const { concurrency, timeout, startupTimeout } = options;
-  const folder = resolve(options.cwd ?? '.');
   return forker({
     bootstrap: BOOTSTRAP,
     init: {
@@ -130,11 +124,7 @@ function forked(
       startupTimeout,
       maxMemory: options.maxMemoryPerWorker,
     },
-    execPath: options.execPath,
-    // What the user gives for the workers is relative to their folder, as it is with Node's own fork.
-    execArgv: childFlags(options.execArgv ?? anchored(process.execArgv, folder)),
-    env: options.env === undefined ? childEnvironment(process.env, folder) : childEnvironment(options.env),
-    cwd: options.cwd,
+    ...childOptions(options),
     output: drawn() && options.output === 'inherit' ? 'lines' : options.output,
     parentDeath,
     print: (stream, line) => process[stream].write(line),

@@ -2,7 +2,7 @@ import './compile-cache.js';
 import { readFileSync } from 'node:fs';
 import { systemClock } from '../clock.js';
 import { errorToWire } from '../error-wire.js';
-import { SpecError, ThreadFactoryError } from '../errors.js';
+import { SpecError } from '../errors.js';
 import { runInside } from '../inside.js';
 import { isSameModule } from '../module-ref.js';
 import { peakRssSampler } from '../peak-rss.js';
@@ -113,22 +113,23 @@ function heard(): void {}
 
 type Listener = (...args: never[]) => void;
 
+const OURS: readonly (readonly [string, Listener])[] = [
+  ['message', heard],
+  ['disconnect', orphaned],
+  ['beforeExit', drained],
+  ['uncaughtExceptionMonitor', dying],
+  ['exit', exiting],
+  ['removeListener', removed],
+];
+
 /** Attaches our listeners, those that are missing. */
 function listen(): void {
-  const ours: readonly (readonly [string, Listener])[] = [
-    ['message', heard],
-    ['disconnect', orphaned],
-    ['beforeExit', drained],
-    ['uncaughtExceptionMonitor', dying],
-    ['exit', exiting],
-    ['removeListener', removed],
-  ];
-  for (const [name, listener] of ours) if (!listeners(name).includes(listener)) on(name, listener);
+  for (const [name, listener] of OURS) if (!listeners(name).includes(listener)) on(name, listener);
 }
 
 /** Whoever removes all listeners must not cut us off. */
 function removed(_: string | symbol, listener: unknown): void {
-  if (listener === heard || listener === orphaned || listener === dying) microtask(listen);
+  if (OURS.some(([, ours]) => ours === listener)) microtask(listen);
 }
 
 /** A job called `process.exit`: what others of its batch came to is known here alone. */
@@ -306,7 +307,7 @@ async function finish(): Promise<void> {
 }
 
 async function abort(): Promise<void> {
-  await runner?.abort(new ThreadFactoryError('The run was aborted', { code: 'ERR_ABORTED' }));
+  await runner?.abort();
   leave();
 }
 

@@ -2,7 +2,7 @@ import { apply } from '../apply.js';
 import type { OnRefused } from '../codec.js';
 import { encodeColumn, whyUnreadable } from '../codec.js';
 import { errorToWire } from '../error-wire.js';
-import type { SerializationError } from '../errors.js';
+import { type SerializationError, ThreadFactoryError } from '../errors.js';
 import { HeldMemory } from '../held-column.js';
 import type { ChildMessage, FatalPhase, JobsMessage } from '../protocol.js';
 import { BRAND } from '../protocol.js';
@@ -120,7 +120,8 @@ export class Runner implements ContextHost, LaneHost {
   }
 
   /** Fires the signal of everything that runs, and waits until it has ended. */
-  async abort(reason: unknown): Promise<void> {
+  async abort(): Promise<void> {
+    const reason = new ThreadFactoryError('The run was aborted', { code: 'ERR_ABORTED' });
     this.state = 'closed';
     this.batches.giveBack();
     for (const context of this.waiting) Context.fire(context, reason);

@@ -3,7 +3,7 @@ import { isAbsolute, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Clock } from '../clock.js';
 import { SpecError } from '../errors.js';
-import { childEnvironment, childFlags } from '../flags.js';
+import { childOptions } from '../flags.js';
 import type { SpawnChild } from '../manager/child.js';
 import { forker } from '../manager/fork.js';
 import type { ParentDeathPrefix } from '../manager/pdeathsig.js';
@@ -56,10 +56,7 @@ export function machineSetup(
         maxMemory: options.maxMemoryPerWorker,
         machine,
       },
-      execPath: options.execPath,
-      execArgv: childFlags(options.execArgv ?? process.execArgv),
-      env: childEnvironment(withoutSecrets(process.env, secrets, options.env)),
-      cwd: options.cwd,
+      ...childOptions({ ...options, env: undefined }, withoutSecrets(process.env, secrets, options.env)),
       output: options.output,
       parentDeath,
       print: (stream, line) => process[stream].write(line),

@@ -33,7 +33,7 @@ export interface MachineSetup extends Omit<SessionSetup, 'spawn' | 'timeout'> {
 
 /** What a machine tells by itself. */
 export interface MachineEvents extends Pick<SessionEvents, 'ready' | 'exit'> {
-  /** It can do no work any more: its module can't be loaded, its workers don't start, or it is the wrong one. */
+  /** It should do no work any more: its module can't be loaded or is the wrong one, its workers don't start or don't finish. */
   broken(error: Error): void;
 }
 
@@ -164,6 +164,7 @@ export class Machine {
           this.dropSession(this.reason((error as { code?: string }).code ?? 'ERR_SPEC', error.message));
           events.broken(error);
         },
+        unfinished: (error) => events.broken(error),
         ready: (about) => events.ready(about),
         exit: (about) => events.exit(about),
         over: () => {

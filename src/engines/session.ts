@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.js';
 import type { SpawnChild } from '../manager/child.js';
+import { finishFailure } from '../manager/crash.js';
 import { Pool } from '../manager/pool.js';
 import { Scheduler } from '../manager/scheduler.js';
 import type { Settlement } from '../manager/tally.js';
@@ -31,6 +32,8 @@ export interface SessionEvents {
   progress(about: { readonly index: number; readonly id: number; readonly data: unknown }): void;
   /** The module can't be loaded, or the workers don't start. */
   failed(error: Error): void;
+  /** `workerFinish` failed: what it was to write may be missing. */
+  unfinished(error: Error): void;
   ready(about: { id: number; pid: number }): void;
   exit(about: {
     id: number | undefined;
@@ -78,8 +81,12 @@ export class Session {
       {
         wants: () => true,
         ready: ({ id = 0, pid = 0 }) => events.ready({ id, pid }),
-        exited: ({ id, pid = 0, exit }, reason) =>
-          events.exit({ id, pid, code: exit?.code ?? null, signal: exit?.signal ?? null, reason }),
+        exited: (worker, reason) => {
+          const { id, pid = 0, exit } = worker;
+          events.exit({ id, pid, code: exit?.code ?? null, signal: exit?.signal ?? null, reason });
+          const error = finishFailure(worker, false);
+          if (error !== undefined) events.unfinished(error);
+        },
         failed: (error) => events.failed(error),
         settled: (settlements) => events.settled(settlements, (error) => this.threw.has(error as object)),
         retry: () => {},

@@ -2,7 +2,7 @@ import { errorFromWire } from '../error-wire.js';
 import { WorkerCrashError } from '../errors.js';
 import type { Batch } from './batch.js';
 import type { ChildExit } from './child.js';
-import type { Worker } from './worker.js';
+import type { ExitReason, Worker } from './worker.js';
 
 /**
  * Who is to blame when a worker has died or hung: pure rules over what it held.
@@ -96,9 +96,9 @@ function without(all: readonly Held[], some: readonly Held[]): Held[] {
 }
 
 /**
- * The error of a job that killed its worker: pid, how it died, what it said, what to do.
+ * The error of a job, or of `workerFinish`, that killed its worker: pid, how it died, what it said, what to do.
  * @param worker one that has gone
- * @param what the job and its attempts, for the text
+ * @param what the job and its attempts, or that function, for the text
  */
 export function crashError(worker: DeadWorker, what: string): WorkerCrashError {
   const { exit, uncaught, pid, killedFor } = worker;
@@ -128,6 +128,26 @@ export function howItEnded(exit: ChildExit | undefined): string {
 /** What it said, after all else that there is to say. */
 export function lastWords(stderr: string): string {
   return stderr === '' ? '' : `\nIts last words on stderr:\n${stderr}`;
+}
+
+/** Whoever was told so runs `workerFinish`. */
+const POLITELY: readonly unknown[] = ['finished', 'stopped', 'recycled'] satisfies ExitReason[];
+
+/**
+ * What went wrong in a worker's `workerFinish`: what it was to write may be missing.
+ * @param worker one that has gone; @param has whether there is such a function, as far as is known
+ * @returns undefined where nothing did
+ */
+export function finishFailure(
+  worker: DeadWorker & Pick<Worker, 'wasReady' | 'reason' | 'fatal' | 'held'>,
+  has: boolean,
+): Error | undefined {
+  const { wasReady, reason, fatal, exit, held, uncaught } = worker;
+  if (!wasReady || !POLITELY.includes(reason)) return undefined;
+  if (fatal?.phase === 'finish') return errorFromWire(fatal.error);
+  // What a job left behind may throw before that begins, or after it has ended.
+  const isIts = exit?.code !== 0 && held === 0 && (uncaught?.finishing ?? has);
+  return isIts ? crashError(worker, 'workerFinish') : undefined;
 }
 
 const OWN_KILLS = {

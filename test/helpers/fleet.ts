@@ -69,6 +69,11 @@ export class Fleet {
     private readonly server: RedisServer,
   ) {}
 
+  /** One of another folder. */
+  static of(folder: string, server: RedisServer): Fleet {
+    return new Fleet(folder, server);
+  }
+
   static async in(server: RedisServer): Promise<Fleet> {
     const read = (file: string): Promise<string> =>
       readFile(join(import.meta.dirname, '../conformance', file), 'utf8');
@@ -89,9 +94,9 @@ export class Fleet {
     return this.run([join(import.meta.dirname, '../../dist/cli.cjs'), 'work', ...args], {});
   }
 
-  /** Another script of the folder. */
-  script(file: string): Running {
-    return this.run([file], {});
+  /** Another script of the folder, after flags of Node's. */
+  script(...args: string[]): Running {
+    return this.run(args, {});
   }
 
   /** Nothing can be started after it. */

@@ -75,6 +75,23 @@ describe.skipIf(!hasRedis)(`more than one machine (${WITHOUT_REDIS} else)`, () =
     });
   });
 
+  it('has workers in another folder load what it loaded itself by a relative path', async () => {
+    const main = `const { work } = require('threadfactory/bullmq');
+      work('./spec.cjs', { name: '${name}', connection: { url: process.env.REDIS_URL }, workers: 1, cwd: 'sub' });`;
+    const folder = await project({
+      'main.cjs': main,
+      'hook.cjs': "globalThis.hooked = 'yes';",
+      'spec.cjs': 'exports.manager = () => [1]; exports.workerProcess = () => globalThis.hooked;',
+      'sub/x': '',
+    });
+    const fleet = Fleet.of(folder, server);
+    onTestFinished(() => fleet.end());
+    fleet.script('-r', './hook.cjs', 'main.cjs');
+    const engine = bullmq({ name, connection: server.connection });
+    const factory = new ThreadFactory(join(folder, 'spec.cjs'), { engine });
+    expect((await factory.start()).results).toEqual(['yes']);
+  });
+
   it('finds the module beside an ES module, in a folder of any name', async () => {
     const main = `import { work } from 'threadfactory/bullmq';
       work('./spec.cjs', { name: 'n', connection: { host: '127.0.0.1', port: 1 }, connectTimeout: 50 })

@@ -451,6 +451,24 @@ describe('stop and pause', () => {
     );
   }
 
+  for (const workers of [0, 1]) {
+    fact(
+      manager,
+      `tells a job of its abort by a reason with a code, with ${workers} workers`,
+      `const controller = new AbortController();
+      const f = new ThreadFactory(
+        { manager: () => [0], worker: (_, { signal, progress }) => new Promise((resolve) => {
+          signal.addEventListener('abort', () => { say(signal.reason.code); resolve(); });
+          progress('waits');
+        }) },
+        { signal: controller.signal, workers: ${workers} },
+      );
+      f.on('progress', () => controller.abort(new Error('enough')));
+      return () => f.start().catch(({ message }) => say(message));`,
+      ['ERR_ABORTED', 'enough'],
+    );
+  }
+
   fact(
     manager,
     'tells no error after an abort, though it was aborted in the midst of a report',

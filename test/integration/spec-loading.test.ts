@@ -260,6 +260,10 @@ const REFUSED_MODULES = {
       });
     });
     if (!ThreadFactory.isWorker) exports.over = outer[0]().then(outer[1]);`,
+  'deaf.cjs': `${CJS}
+    for (const name of ['beforeExit', 'exit', 'message']) process.removeAllListeners(name);
+    const make = () => new ThreadFactory({ manager: () => [1], worker: (n) => n }, { workers: 1 });
+    if (!ThreadFactory.isWorker) exports.over = make().start()${refused('deaf')};`,
   'condition.cjs': `${CJS}
     let f;
     if (!ThreadFactory.isWorker) f = new ThreadFactory({ manager: () => [1], worker: (n) => 'mine ' + n }, { workers: 1 });
@@ -308,6 +312,7 @@ describe('what can not work is a SpecError that says what to move', () => {
   it.each([
     ['behind require.main === module', 'main'],
     ['in a function that a worker does not call', 'function'],
+    ['where the module removes the listeners of an event that tells so', 'deaf'],
     ['after an awaited start', 'awaited'],
   ])('a factory constructed %s', (_, name) => {
     expect(saidAs(ran, name)).toEqual([

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { writeEnvelope } from '../../src/engines/envelope.js';
 import { Machine } from '../../src/engines/machine.js';
 import { readOutcome } from '../../src/engines/outcome.js';
+import { errorToWire } from '../../src/error-wire.js';
 import { FakeClock } from '../helpers/fake-clock.js';
 import { encode, FakeChild } from '../helpers/fake-worker.js';
 
@@ -9,6 +10,7 @@ import { encode, FakeChild } from '../helpers/fake-worker.js';
 function made(workers: number) {
   const clock = new FakeClock();
   const children: FakeChild[] = [];
+  const broken: string[] = [];
   const machine = new Machine(
     {
       name: 'm1',
@@ -27,7 +29,7 @@ function made(workers: number) {
         return child;
       },
     },
-    { broken: () => {}, ready: () => {}, exit: () => {} },
+    { broken: ({ message }) => broken.push(message), ready: () => {}, exit: () => {} },
   );
   const run = (id: string, jobs: readonly unknown[], tell = (_: unknown): void => {}) => {
     const head = { run: id.slice(0, 2), chunk: id, spec: 'hash', timeout: undefined };
@@ -40,7 +42,7 @@ function made(workers: number) {
       clock.flush();
     }
   };
-  return { clock, children, machine, run, soon };
+  return { clock, children, broken, machine, run, soon };
 }
 
 describe('a machine', () => {
@@ -89,6 +91,25 @@ describe('a machine', () => {
     expect(hasStopped).toBe(false);
     children[0]?.exit();
     await stopped;
+  });
+
+  it.each([
+    ['throws', { type: 'fatal' as const, phase: 'finish' as const }],
+    ['leaves something that throws', { type: 'uncaught' as const, running: [], finishing: true }],
+  ])('has to say what workerFinish %s', async (_, said) => {
+    const { children, broken, machine, run, soon } = made(1);
+    const done = run('r1.c1', [1]);
+    await soon();
+    children[0]?.getReady();
+    await soon();
+    children[0]?.complete();
+    await done;
+    const stopped = machine.stop(1_000);
+    await soon();
+    children[0]?.say({ ...said, error: errorToWire(new Error('flush failed')) });
+    children[0]?.exit({ code: said.type === 'fatal' ? 0 : 1 });
+    await stopped;
+    expect(broken).toEqual([expect.stringContaining('flush failed')]);
   });
 
   it('tells of progress who it came from', async () => {

@@ -966,13 +966,12 @@ describe('abort', () => {
   test('fires the signal of all that runs, gives back the rest, and waits until nothing runs', async () => {
     const { runner, channel } = await readyRunner({ workerProcess: untilAborted }, { concurrency: 2 });
     runner.accept(batchOf([0, 1, 2, 3]));
-    const reason = new Error('enough');
-    await runner.abort(reason);
+    await runner.abort();
     await turn();
     expect(channel.returned).toBe(2);
     expect(channel.outcomes()).toMatchObject([
-      { kind: 'threw', error: { message: 'enough' } },
-      { kind: 'threw', error: { message: 'enough' } },
+      { kind: 'threw', error: { code: 'ERR_ABORTED' } },
+      { kind: 'threw', error: { code: 'ERR_ABORTED' } },
     ]);
   });
 
@@ -986,10 +985,10 @@ describe('abort', () => {
       },
     });
     runner.accept(batchOf([0]));
-    const aborted = runner.abort('enough');
+    const aborted = runner.abort();
     gate.open();
     await aborted;
-    expect(reason).toBe('enough');
+    expect(reason).toMatchObject({ code: 'ERR_ABORTED', message: 'The run was aborted' });
   });
 
   test('keeps workerFinish from running, though the worker was finishing', async () => {
@@ -1000,14 +999,14 @@ describe('abort', () => {
     });
     runner.accept(batchOf([0]));
     const finished = runner.finish();
-    await runner.abort(new Error('enough'));
+    await runner.abort();
     await finished;
     expect(seen).toEqual([]);
   });
 
   test('of a worker that runs nothing is over at once', async () => {
     const { runner, channel } = await readyRunner({});
-    await runner.abort(new Error('enough'));
+    await runner.abort();
     expect(channel.sent).toEqual([]);
   });
 });
