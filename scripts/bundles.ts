@@ -49,6 +49,7 @@ const HELD = {
       'cpu-quota',
       'flags',
       'histogram',
+      'listeners',
       'manager/batch',
       'manager/crash',
       'manager/endings',

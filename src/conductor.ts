@@ -51,7 +51,7 @@ export function conductorOf(front: Front, construction: Construction): Conductor
 }
 
 /** Gets a completed job, or of one that failed or was recorded before no more than its index. */
-type Sink = (job: Completed, isGap: boolean) => void;
+type Sink = (index: number, job?: Completed) => void;
 
 class Conductor {
   readonly #front: Front;
@@ -90,12 +90,7 @@ class Conductor {
 
   /** A run that begins when somebody asks for its first job. */
   iterate(): AsyncIterableIterator<Completed> {
-    if (this.#running !== undefined) {
-      throw new ThreadFactoryError(
-        'This factory was started already: iterate it instead of calling start().',
-        { code: 'ERR_RUNNING' },
-      );
-    }
+    if (this.#running !== undefined) throw alreadyRunning();
     return iterate<Completed>({
       ordered: this.#options.ordered,
       run: (sink) => this.#go(undefined, sink),
@@ -124,14 +119,7 @@ class Conductor {
 
   /** @param sink gets each settled job where the run is iterated */
   #go(input: unknown, sink?: Sink): Promise<Summary> {
-    if (this.#running !== undefined) {
-      return Promise.reject(
-        new ThreadFactoryError(
-          'This factory is running. Wait for start() to settle, or the iteration to end, before the next run.',
-          { code: 'ERR_RUNNING' },
-        ),
-      );
-    }
+    if (this.#running !== undefined) return Promise.reject(alreadyRunning());
     this.#stopping = false;
     this.#told = false;
     const running = this.#begin(input, sink).finally(() => {
@@ -204,7 +192,7 @@ class Conductor {
       warning: (error) => emit('warning', error),
       completed: (job) => {
         tellCompleted(front, job);
-        sink?.(job as never, false);
+        sink?.(job.index, job);
       },
       failed: ({ index, job, id, attempts, error }) => {
         // It may have been aborted over an earlier job of the same report.
@@ -212,10 +200,10 @@ class Conductor {
         const about = { index, job, id, attempts };
         if (isWanted('error')) emit('error', error, about);
         this.#commanded?.failed(error as Error, about);
-        sink?.({ index } as never, true);
+        sink?.(index);
       },
       skipped: (index, ...recalled) => {
-        sink?.({ index } as never, true);
+        sink?.(index);
         this.#commanded?.skipped(index, ...recalled);
       },
       runFailed: (error) => {
@@ -236,4 +224,11 @@ class Conductor {
       return { spec: NO_SPEC, failure };
     }
   }
+}
+
+function alreadyRunning(): ThreadFactoryError {
+  return new ThreadFactoryError(
+    'This factory is running. Wait for start() to settle, or the iteration to end, before the next run.',
+    { code: 'ERR_RUNNING' },
+  );
 }

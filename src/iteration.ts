@@ -6,8 +6,8 @@
 /** What an iteration needs of its run. */
 export interface Iteration<Item> {
   readonly ordered: boolean;
-  /** Starts the run; `sink` gets each settled job. Settles as `start()` would. */
-  run(sink: (job: Item & { readonly index: number }, failed: boolean) => void): Promise<unknown>;
+  /** Starts the run; `sink` gets each settled job, of one that gives nothing only the index. Settles as `start()` would. */
+  run(sink: (index: number, job?: Item) => void): Promise<unknown>;
   hold(on: boolean): void;
   stop(): Promise<void>;
 }
@@ -41,7 +41,7 @@ class RunIterator<Item> implements AsyncIterableIterator<Item> {
   private ready: Item[] = [];
   /** How many of `ready` the consumer has had. */
   private at = 0;
-  /** In order: what waits for an earlier job; undefined for one that failed. */
+  /** In order: what waits for an earlier job; undefined for one that gives nothing. */
   private early = new Map<number, Item | undefined>();
   private nextIndex = 0;
   private held = false;
@@ -87,19 +87,19 @@ class RunIterator<Item> implements AsyncIterableIterator<Item> {
       this.serve();
     };
     this.iteration
-      .run((job, failed) => this.take(job, failed))
+      .run((index, job) => this.take(index, job))
       .then(
         () => end(),
         (error: unknown) => end({ error }),
       );
   }
 
-  private take(job: Item & { readonly index: number }, failed: boolean): void {
+  private take(index: number, job: Item | undefined): void {
     if (this.state === 'left') return;
     if (this.iteration.ordered) {
-      this.early.set(job.index, failed ? undefined : job);
+      this.early.set(index, job);
       for (; this.early.has(this.nextIndex); this.nextIndex += 1) this.release(this.nextIndex);
-    } else if (!failed) this.ready.push(job);
+    } else if (job !== undefined) this.ready.push(job);
     this.serve();
     if (this.held || this.ready.length - this.at < HIGH_WATER) return;
     this.held = true;

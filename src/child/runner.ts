@@ -21,7 +21,7 @@ import { inTime } from './time-limit.js';
  * take the jobs of the open batches, each one after the other.
  *
  * States: `idle` (not started up) → `open` (takes batches) → `closing` (`finish`: running jobs end, the rest goes back)
- * → `closed` (nothing more is run; `abort` goes there at once). Written by `startUp`, `finish` and `abort` alone.
+ * → `finishing` (`workerFinish`) → `closed` (nothing more is run; `abort` goes there at once). Written by `startUp`, `finish` and `abort` alone.
  */
 
 /** The functions of a spec that run in a worker. */

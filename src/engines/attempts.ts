@@ -1,3 +1,4 @@
+import { errorFromWire } from '../error-wire.js';
 import type { Attempt } from '../manager/endings.js';
 import type { RetryPolicy } from '../manager/retry.js';
 import type { CompletedJob } from '../manager/tally.js';
@@ -5,7 +6,6 @@ import { indexAt } from '../protocol.js';
 import type { Chunk } from './chunk.js';
 import { mine } from './chunk.js';
 import type { FailureKind, Outcome } from './outcome.js';
-import { errorFromJson } from './wire-errors.js';
 
 /** The attempts that a chunk's jobs had on a machine, from the columns of its report. */
 export interface Attempts {
@@ -44,7 +44,7 @@ export function attemptsOf(chunk: Chunk, outcome: Outcome, retries: RetryPolicy)
       const result = absent.has(at) ? undefined : outcome.values[at];
       attempts.completed.push({ ...attempt, result, done: 0, total: undefined });
     } else {
-      attempts.failed.push({ attempt, kind: failure.kind, error: errorFromJson(failure.error) });
+      attempts.failed.push({ attempt, kind: failure.kind, error: errorFromWire(failure.error) });
     }
   }
   return attempts;

@@ -15,8 +15,8 @@ import { within } from './within.js';
 
 /**
  * Chunks on BullMQ: a chunk is a BullMQ job under its own id, tried once by BullMQ (what runs again is decided here); its
- * outcome is the job's return value. Completions are heard of by QueueEvents and looked up; see DISTRIBUTED design notes in
- * docs/cluster.md.
+ * outcome is the job's return value. Completions are heard of by QueueEvents and looked up: see
+ * docs/cluster.md, How it works.
  */
 
 /** What a backend is made of. */

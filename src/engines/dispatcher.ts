@@ -4,7 +4,7 @@ import { Endings } from '../manager/endings.js';
 import { Pace } from '../manager/pace.js';
 import { Queue } from '../manager/queue.js';
 import { RetryPolicy } from '../manager/retry.js';
-import { OrderWindow } from '../manager/window.js';
+import { noting, OrderWindow } from '../manager/window.js';
 import type { ResolvedOptions } from '../options.js';
 import type { Backend, Finished, Fleet, Leftover } from './backend.js';
 import { Book } from './book.js';
@@ -125,10 +125,12 @@ export class Dispatcher implements EngineRun {
     });
     this.departure = new Departure({ backend, clock, book, traffic, watch, over: () => this.isOver() });
     this.takeover = new Takeover({
-      ...shared,
-      queue: () => queue,
+      book,
+      secret,
+      remove,
       leftovers,
-      admit: work.admit,
+      giveBack: (parcel) => queue.giveBack(parcel),
+      admit: work.admit && noting(work.admit, window),
       look: (id) => watch.look(id),
       discard: (id) => void backend.discard([id]).catch(() => remove(id)),
     });
@@ -235,7 +237,7 @@ export class Dispatcher implements EngineRun {
     this.book.arrived(refused, this.setup.clock.now());
     this.sizer.full(this.book.size - refused.length);
     this.surplus = new Set([...refused, ...this.book.ids.slice(this.sizer.outstanding)]);
-    this.watch.lookSoon();
+    this.watch.soon();
   }
 
   // ---- handing out -----------------------------------------------------------------------------------------------
@@ -247,7 +249,7 @@ export class Dispatcher implements EngineRun {
     const now = this.setup.clock.now();
     if (!this.pace.held) this.feed.hand(now);
     // What was refused may have ended the run.
-    if (!this.isRunning()) return;
+    if (this.state !== 'running') return;
     if (this.work.source.exhausted && this.takeover.listEnded()) this.pace.poke();
     if (this.queue.drained && this.book.size === 0) {
       this.state = 'drained';
@@ -257,10 +259,6 @@ export class Dispatcher implements EngineRun {
     if (this.queue.catchBreath()) this.pace.poke();
     this.feed.readAhead();
     this.pace.wakeFor(this.queue.nextDue, now);
-  }
-
-  private isRunning(): boolean {
-    return this.state === 'running';
   }
 
   // ---- the end ---------------------------------------------------------------------------------------------------

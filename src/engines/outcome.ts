@@ -12,8 +12,8 @@ export interface SealedOutcome {
   readonly mac?: string;
 }
 
-/** Why an attempt did not complete. `crashed`: its worker process died with it. */
-export type FailureKind = 'threw' | 'timeout' | 'refused' | 'crashed';
+/** Why an attempt did not complete. `threw`: or was over its time; `crashed`: its worker process died with it. */
+export type FailureKind = 'threw' | 'refused' | 'crashed';
 
 /** The report on a chunk's jobs, by position. */
 export interface Outcome {
@@ -39,7 +39,7 @@ export interface Outcome {
 /** Progress of one job, and the number of its worker. */
 export type Progress = readonly [number: number, index: number, data: unknown, id: number];
 
-const KINDS: readonly unknown[] = ['threw', 'timeout', 'refused', 'crashed'] satisfies FailureKind[];
+const KINDS: readonly unknown[] = ['threw', 'refused', 'crashed'] satisfies FailureKind[];
 
 /** A report to be written: each result's JSON text, undefined where there is none or it is `undefined`. */
 export interface OutcomeTexts extends Omit<Outcome, 'values'> {

@@ -1,5 +1,5 @@
-import type { Admit, Queue } from '../manager/queue.js';
-import type { OrderWindow } from '../manager/window.js';
+import type { Parcel } from '../manager/batch.js';
+import type { Admit } from '../manager/queue.js';
 import type { Claim, Dropped } from './adoption.js';
 import { Adoption } from './adoption.js';
 import type { Leftover } from './backend.js';
@@ -12,9 +12,9 @@ import { toJson } from './json-values.js';
 export interface TakeoverSetup {
   readonly leftovers: readonly Leftover[];
   readonly secret: string | undefined;
-  readonly window: OrderWindow | undefined;
   readonly book: Book;
-  readonly queue: () => Queue;
+  /** Jobs of the list are to run after all. */
+  readonly giveBack: (parcel: Parcel) => void;
   /** Which jobs the journal lets run. */
   readonly admit: Admit | undefined;
   readonly remove: (id: string) => void;
@@ -34,10 +34,7 @@ export class Takeover {
 
   /** Whether a job of the list has to be sent: it is not recorded, and in no chunk that is there already. */
   admit(index: number, job: unknown): boolean {
-    const { admit, window } = this.setup;
-    const runs = admit?.(index, job) ?? true;
-    if (!runs) {
-      window?.settled(index);
+    if (this.setup.admit?.(index, job) === false) {
       if (!this.adoption.isEmpty) this.follow(this.adoption.recorded(index));
       return false;
     }
@@ -68,7 +65,7 @@ export class Takeover {
     for (const { id, jobs } of leftovers) {
       this.setup.discard(id);
       for (const { index, job } of jobs) {
-        this.setup.queue().giveBack({ first: index, jobs: [job], indices: [index] });
+        this.setup.giveBack({ first: index, jobs: [job] });
       }
     }
   }

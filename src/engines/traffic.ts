@@ -37,6 +37,7 @@ export class Traffic {
   private isKicked = false;
   private removeTimer: Timer | undefined;
   private retryTimer: Timer | undefined;
+  private isEmptied: (() => void) | undefined;
 
   constructor(
     private readonly backend: Backend,
@@ -71,16 +72,13 @@ export class Traffic {
   /** Removes what is left to be removed, for at most so many milliseconds, and ends. */
   async close(limit: number): Promise<void> {
     this.leave();
+    const emptied = new Promise<void>((resolve) => {
+      this.isEmptied = resolve;
+    });
     this.kick();
-    await within(limit, this.clock, this.drained());
+    await within(limit, this.clock, emptied);
     this.state = 'closed';
     for (const each of [this.removeTimer, this.retryTimer]) this.clock.clear(each);
-  }
-
-  private async drained(): Promise<void> {
-    while (!this.isClosed && (this.spent.length > 0 || this.busy !== undefined)) {
-      await (this.busy ?? new Promise<void>((resolve) => this.clock.after(20, resolve)));
-    }
   }
 
   private get isClosed(): boolean {
@@ -96,6 +94,7 @@ export class Traffic {
     this.busy = this.work().finally(() => {
       this.busy = undefined;
       if (this.isKicked) this.kick();
+      else if (this.spent.length === 0) this.isEmptied?.();
     });
   }
 

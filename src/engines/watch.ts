@@ -63,11 +63,6 @@ export class Watch {
     this.soon();
   }
 
-  /** Look at once. */
-  lookSoon(): void {
-    this.soon();
-  }
-
   /** The run ends early: look at once, and often. */
   hurry(): void {
     this.interval = HURRY_MS;
@@ -85,7 +80,8 @@ export class Watch {
     this.clock.clear(this.timer);
   }
 
-  private soon(): void {
+  /** Look at once. */
+  soon(): void {
     if (this.due) return;
     this.due = true;
     this.clock.soon(() => void this.lookNow());

@@ -1,6 +1,6 @@
 import { exactJson } from '../codec.js';
 import type { WireError, WireValue } from '../error-wire.js';
-import { errorFromWire, errorToWire } from '../error-wire.js';
+import { errorToWire } from '../error-wire.js';
 import { MAX_ERROR } from './limits.js';
 
 /**
@@ -16,18 +16,13 @@ const MAX_FIELDS = 32;
 const MAX_INNER = 32;
 const MAX_DEPTH = 8;
 
-/** @returns plain data that JSON holds exactly */
+/** @returns plain data that JSON holds exactly, and that `errorFromWire` reads */
 export function errorToJson(error: unknown): unknown {
   const wire = capped(errorToWire(error), 0);
   if (JSON.stringify(wire).length <= MAX_ERROR) return wire;
   // Without what hangs on it: name, message and stack are bounded.
   const { cause: _, errors: __, fields, ...bare } = wire;
   return { ...bare, fields: fields.filter(([key]) => key === 'code') };
-}
-
-/** The error of such data; of anything else an Error that says so. */
-export function errorFromJson(data: unknown): Error {
-  return errorFromWire(data);
 }
 
 function capped(wire: WireError, depth: number): WireError {

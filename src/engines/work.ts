@@ -3,6 +3,7 @@ import type { Worker as BullMqWorker, Job } from 'bullmq';
 import { callerFile } from '../call-site.js';
 import type { Timer } from '../clock.js';
 import { systemClock } from '../clock.js';
+import { listen } from '../listeners.js';
 import { probeParentDeathSignal } from '../manager/pdeathsig.js';
 import { SELF } from '../paths.js';
 import { isWorker } from '../registry.js';
@@ -23,7 +24,7 @@ import { checkWorkOptions } from './work-options.js';
  * The machine side: one BullMQ Worker whose processor hands each chunk to the local pool. The user's code is never in this
  * process, which does nothing but talk to the server: so a lock is renewed in time whatever a job does.
  *
- * States: `working` → `stopping` (takes nothing more; running jobs end within `grace`, the rest goes back) → `stopped`.
+ * States: `working` → `stopping` (takes nothing more; running jobs end within `grace`, the rest goes back).
  */
 
 /** A machine at work. */
@@ -36,6 +37,9 @@ export interface Work {
   stop(): Promise<void>;
 }
 
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+/** Milliseconds for the last reports. */
+const CLOSE_MS = 5_000;
 /** Milliseconds between two lines of news. */
 const NEWS_MS = 10_000;
 
@@ -73,19 +77,19 @@ export async function startMachine(path: string, options: CheckedWork): Promise<
 class Station implements Work {
   readonly machine: string;
   readonly stopped: Promise<void>;
-  private state: 'working' | 'stopping' | 'stopped' = 'working';
+  private state: 'working' | 'stopping' = 'working';
   private readonly names: Names;
   private readonly link: Link;
   private readonly runner: Machine;
   private worker: BullMqWorker | undefined;
   private beat = 0;
   private chunks = 0;
-  private timers: Timer[] = [];
+  private timer: Timer | undefined;
   private failure: Error | undefined;
   private end: ((error: Error | undefined) => void) | undefined;
   private stopping: Promise<void> | undefined;
-  private readonly onSignal = (): void => void this.stop();
-  private readonly onExit = (): void => this.runner.destroy();
+  private offSignals: (() => void)[] = [];
+  private offExit: (() => void) | undefined;
 
   constructor(
     path: string,
@@ -115,8 +119,9 @@ class Station implements Work {
   async open(): Promise<void> {
     const { options, names, link } = this;
     await link.connect();
-    process.on('exit', this.onExit);
-    if (options.handleSignals) for (const signal of SIGNALS) process.on(signal, this.onSignal);
+    this.offExit = listen('exit', () => this.runner.destroy());
+    const heeded = options.handleSignals ? SIGNALS : [];
+    this.offSignals = heeded.map((signal) => listen(signal, () => void this.stop()));
     const { Worker } = this.library;
     this.worker = new Worker(names.queue, (job) => this.process(job), {
       connection: link.client,
@@ -168,9 +173,7 @@ class Station implements Work {
     if (this.state !== 'working') return;
     const due = this.beat % Math.round(NEWS_MS / BEAT_MS) === 0;
     if (due) this.say(`${this.runner.busy} chunks running, ${this.chunks} taken so far`);
-    this.timers = [
-      systemClock.after(this.runner.busy > 0 ? BEAT_MS / 2 : BEAT_MS, () => void this.announce()),
-    ];
+    this.timer = systemClock.after(this.runner.busy > 0 ? BEAT_MS / 2 : BEAT_MS, () => void this.announce());
   }
 
   /** It can do no work: rather none than one that only fails. */
@@ -184,8 +187,8 @@ class Station implements Work {
     const { worker, link, names, options } = this;
     this.state = 'stopping';
     this.say('stops');
-    for (const timer of this.timers) systemClock.clear(timer);
-    for (const signal of SIGNALS) process.removeListener(signal, this.onSignal);
+    systemClock.clear(this.timer);
+    for (const off of this.offSignals) off();
     await worker?.pause(true);
     await this.runner.stop(options.grace);
     // Its reports go out now; a server that is away gets them from nobody, and gives the chunks to others.
@@ -196,8 +199,7 @@ class Station implements Work {
     }
     if (isUp) await within(CLOSE_MS, systemClock, link.client.hdel(names.machines, this.machine));
     link.close();
-    process.removeListener('exit', this.onExit);
-    this.state = 'stopped';
+    this.offExit?.();
     this.end?.(this.failure);
   }
 
@@ -205,7 +207,3 @@ class Station implements Work {
     this.options.log?.(`${this.machine}: ${line}`);
   }
 }
-
-const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
-/** Milliseconds for the last reports. */
-const CLOSE_MS = 5_000;

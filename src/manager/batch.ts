@@ -190,7 +190,7 @@ export class BatchSizer {
   /** How many jobs a worker should be given now; 0 for none. */
   size({ last, remaining, held }: Demand): number {
     if (remaining <= 0) return 0;
-    // A waiting batch hides a round trip; near the end it would hide jobs behind a long one instead (SPEED, rule 2).
+    // A waiting batch hides a round trip; near the end it would hide jobs behind a long one instead.
     if (held >= this.concurrency && !this.worthQueueing(remaining)) return 0;
     if (this.fixed !== 'auto') return this.fixed;
     // It should last no longer than half of what the others need for all that is left. With many workers one that is

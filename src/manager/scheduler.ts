@@ -15,7 +15,7 @@ import { Reports } from './reports.js';
 import type { RetryOptions } from './retry.js';
 import { RetryPolicy } from './retry.js';
 import type { Source } from './source.js';
-import { OrderWindow } from './window.js';
+import { noting, OrderWindow } from './window.js';
 import type { ExitReason, Worker } from './worker.js';
 
 /**
@@ -217,13 +217,4 @@ export class Scheduler {
     this.state = 'over';
     this.events.over();
   }
-}
-
-/** Jobs that an earlier run recorded take no room in the order window. */
-function noting(admit: Admit, window: OrderWindow | undefined): Admit {
-  return (index, job) => {
-    const runs = admit(index, job);
-    if (!runs) window?.settled(index);
-    return runs;
-  };
 }

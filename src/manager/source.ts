@@ -9,8 +9,7 @@ import { SpecError } from '../errors.js';
  * one is read ahead up to a high-water mark that the scheduler sets to what the workers can hold, since asking only
  * when a worker is idle would make every worker wait for the list.
  *
- * States: `open` (jobs may come) → `ended` (the list said so, or it threw) or `closed` (we stopped early). Only `end`
- * and `close` write it; a list is never touched again after either.
+ * Open until the list has ended, has thrown or was closed early: from then on it is never touched again.
  */
 
 /** Consecutive jobs, the first of which has index `first`. */
@@ -70,7 +69,7 @@ export function createSource(list: unknown, events: SourceEvents, peek: number):
 
 class ArraySource implements Source {
   taken = 0;
-  private state: 'open' | 'ended' | 'closed' = 'open';
+  private isOpen = true;
   private readonly size: number;
 
   constructor(
@@ -82,7 +81,7 @@ class ArraySource implements Source {
 
   /** Of an array that gets shorter meanwhile, what is left of it; one that gets longer was listed before. */
   get total(): number {
-    return this.state === 'open' ? Math.max(this.taken, Math.min(this.size, this.list.length)) : this.taken;
+    return this.isOpen ? Math.max(this.taken, Math.min(this.size, this.list.length)) : this.taken;
   }
 
   get exhausted(): boolean {
@@ -104,7 +103,7 @@ class ArraySource implements Source {
       return { first, jobs };
     } catch (error) {
       // A getter, or a Proxy's trap.
-      this.state = 'ended';
+      this.isOpen = false;
       this.events.failed(error);
       return undefined;
     }
@@ -113,14 +112,14 @@ class ArraySource implements Source {
   readAhead(): void {}
 
   close(): void {
-    if (this.state === 'open') this.state = 'closed';
+    this.isOpen = false;
   }
 }
 
 class IterableSource implements Source {
   taken = 0;
   private readonly iterator: Iterator<unknown>;
-  private state: 'open' | 'ended' | 'closed' = 'open';
+  private isOpen = true;
   private pulling = false;
   private readonly buffer: unknown[] = [];
   private readonly size: number | undefined;
@@ -138,12 +137,12 @@ class IterableSource implements Source {
   /** Of a Set or a Map that has grown meanwhile, what was seen of it: its end is known when it is there. */
   get total(): number | undefined {
     const seen = this.taken + this.buffer.length;
-    if (this.state !== 'open') return seen;
+    if (!this.isOpen) return seen;
     return this.size === undefined ? undefined : Math.max(this.size, seen);
   }
 
   get exhausted(): boolean {
-    return this.state !== 'open' && this.buffer.length === 0;
+    return !this.isOpen && this.buffer.length === 0;
   }
 
   get known(): number {
@@ -165,8 +164,8 @@ class IterableSource implements Source {
   close(): void {
     this.taken += this.buffer.length;
     this.buffer.length = 0;
-    if (this.state !== 'open') return;
-    this.state = 'closed';
+    if (!this.isOpen) return;
+    this.isOpen = false;
     // A generator that stops its own run can't be returned before it has yielded.
     if (!this.pulling) this.returnIterator();
   }
@@ -174,9 +173,9 @@ class IterableSource implements Source {
   private pull(level: number): void {
     this.pulling = true;
     try {
-      while (this.state === 'open' && this.buffer.length < level) this.pullOne();
+      while (this.isOpen && this.buffer.length < level) this.pullOne();
     } catch (error) {
-      this.state = 'ended';
+      this.isOpen = false;
       this.events.failed(error);
     }
     this.pulling = false;
@@ -184,9 +183,9 @@ class IterableSource implements Source {
 
   private pullOne(): void {
     const next = checked(this.iterator.next());
-    if (this.state !== 'open') {
+    if (!this.isOpen) {
       if (!next.done) this.returnIterator();
-    } else if (next.done) this.state = 'ended';
+    } else if (next.done) this.isOpen = false;
     else this.buffer.push(next.value);
   }
 
@@ -209,7 +208,7 @@ class AsyncSource implements Source {
   taken = 0;
   closing: Promise<void> | undefined;
   private readonly iterator: AsyncIterator<unknown>;
-  private state: 'open' | 'ended' | 'closed' = 'open';
+  private isOpen = true;
   private buffer: unknown[] = [];
   private head = 0;
   private wake: (() => void) | undefined;
@@ -224,11 +223,11 @@ class AsyncSource implements Source {
   }
 
   get total(): number | undefined {
-    return this.state === 'open' ? undefined : this.taken + this.known;
+    return this.isOpen ? undefined : this.taken + this.known;
   }
 
   get exhausted(): boolean {
-    return this.state !== 'open' && this.known === 0;
+    return !this.isOpen && this.known === 0;
   }
 
   get known(): number {
@@ -261,8 +260,8 @@ class AsyncSource implements Source {
     this.taken += this.known;
     this.buffer = [];
     this.head = 0;
-    if (this.state !== 'open') return;
-    this.state = 'closed';
+    if (!this.isOpen) return;
+    this.isOpen = false;
     this.wakeUp();
     this.closing = this.returnIterator();
   }
@@ -279,7 +278,7 @@ class AsyncSource implements Source {
   }
 
   private wakeUp(): void {
-    if (this.wake === undefined || (this.state === 'open' && this.known >= this.level)) return;
+    if (this.wake === undefined || (this.isOpen && this.known >= this.level)) return;
     const wake = this.wake;
     this.wake = undefined;
     wake();
@@ -287,7 +286,7 @@ class AsyncSource implements Source {
 
   private async pump(): Promise<void> {
     try {
-      while (this.state === 'open') {
+      while (this.isOpen) {
         if (this.known >= this.level) {
           await new Promise<void>((resolve) => {
             this.wake = resolve;
@@ -295,14 +294,14 @@ class AsyncSource implements Source {
           continue;
         }
         const next = checked(await this.iterator.next());
-        if (this.state !== 'open') return;
-        if (next.done) this.state = 'ended';
+        if (!this.isOpen) return;
+        if (next.done) this.isOpen = false;
         else this.buffer.push(next.value);
         this.events.available();
       }
     } catch (error) {
-      if (this.state !== 'open') return;
-      this.state = 'ended';
+      if (!this.isOpen) return;
+      this.isOpen = false;
       this.events.failed(error);
     }
   }

@@ -1,3 +1,5 @@
+import type { Admit } from './queue.js';
+
 /**
  * How far the hand-out may run ahead of the oldest job that has not settled, for results that are wanted in order:
  * without a bound, one slow first job would make everything after it pile up.
@@ -26,4 +28,13 @@ export class OrderWindow {
       this.oldest += 1;
     }
   }
+}
+
+/** Who may keep jobs from running, which then take no room in the window: an earlier run recorded them. */
+export function noting(admit: Admit, window: OrderWindow | undefined): Admit {
+  return (index, job) => {
+    const runs = admit(index, job);
+    if (!runs) window?.settled(index);
+    return runs;
+  };
 }

@@ -12,7 +12,8 @@ import { fromJson, toJson } from '../../src/engines/json-values.js';
 import { checkName, namesOf, runOf } from '../../src/engines/names.js';
 import { readOutcome, writeOutcome } from '../../src/engines/outcome.js';
 import { pack } from '../../src/engines/packing.js';
-import { errorFromJson, errorToJson } from '../../src/engines/wire-errors.js';
+import { errorToJson } from '../../src/engines/wire-errors.js';
+import { errorFromWire } from '../../src/error-wire.js';
 
 /** What comes through the queue was written by whoever can write there. */
 
@@ -128,7 +129,7 @@ describe('an error from a machine', () => {
       long: 'x'.repeat(10_000),
     });
     error.stack = 's'.repeat(100_000);
-    const back = errorFromJson(JSON.parse(JSON.stringify(errorToJson(error)))) as RangeError & typeof error;
+    const back = errorFromWire(JSON.parse(JSON.stringify(errorToJson(error)))) as RangeError & typeof error;
     expect(back).toBeInstanceOf(RangeError);
     expect(back).toMatchObject({ code: 'E', kept: { a: 1 } });
     expect(back.dropped).toBeUndefined();
@@ -144,7 +145,7 @@ describe('an error from a machine', () => {
       message: 'x',
       fields: [['__proto__', { value: 1 }]],
     };
-    const back = errorFromJson(forged);
+    const back = errorFromWire(forged);
     expect(Object.getPrototypeOf(back)).toBe(Error.prototype);
   });
 });

@@ -10,7 +10,7 @@ interface Item {
 /** An iteration whose run is the test. */
 function iterating(ordered = false) {
   const said: string[] = [];
-  let sink: (item: Item, failed: boolean) => void = () => {};
+  let sink: (index: number, item?: Item) => void = () => {};
   let end: () => void = () => {};
   const items = iterate<Item>({
     ordered,
@@ -28,7 +28,7 @@ function iterating(ordered = false) {
   return {
     items,
     said,
-    settle: (index: number, failed = false) => sink({ index }, failed),
+    settle: (index: number, failed = false) => sink(index, failed ? undefined : { index }),
     end: () => end(),
   };
 }
@@ -110,7 +110,7 @@ describe('an iteration', () => {
     const items = iterate<Item>({
       ordered: false,
       run: async (sink) => {
-        for (const index of [0, 1]) sink({ index }, false);
+        for (const index of [0, 1]) sink(index, { index });
         throw new Error('the run failed');
       },
       hold: () => {},
