@@ -23,6 +23,8 @@ export interface Survey {
   readonly active: ReadonlySet<string>;
   readonly waiting: ReadonlySet<string>;
   readonly finished: ReadonlySet<string>;
+  /** What the server says where it takes nothing in now. */
+  readonly refusal?: Error | undefined;
 }
 
 /** Machines that are connected, as far as they can be seen, by name. */

@@ -40,14 +40,30 @@ const LOT = 16;
 const CANCELLED_MS = 60_000;
 /** Milliseconds for each step of closing. */
 const CLOSE_MS = 1_000;
+/** BullMQ's keys of jobs by their state. */
+const LISTS = ['active', 'wait', 'paused'];
+const SETS = ['prioritized', 'delayed', 'completed', 'failed'];
+/**
+ * Reads them in that order. A server that is full, or may not be written to, refuses a transaction even where it only reads,
+ * and a script only what it writes: this one writes how many events there may be, which a server that has lost its data
+ * has forgotten, and gives what was said to that.
+ */
+const SURVEY = `
+local written = redis.pcall('HSET', KEYS[1], 'opts.maxLenEvents', ARGV[1])
+local all = { type(written) == 'table' and written.err or '' }
+for at = 2, #KEYS do
+  table.insert(all, redis.call(at < 5 and 'LRANGE' or 'ZRANGE', KEYS[at], 0, -1))
+end
+return all`;
 /** Removes the jobs that have not ended and that no machine holds. BullMQ itself would remove one that has just ended, too. */
 const TAKE_BACK = `
-local completed, failed, wait, paused, active, prefix = unpack(KEYS)
+local completed, failed, stalled, prefix = unpack(KEYS)
 local taken = {}
 for _, id in ipairs(ARGV) do
   local ended = redis.call('ZSCORE', completed, id) or redis.call('ZSCORE', failed, id)
   if not ended and redis.call('EXISTS', prefix .. id .. ':lock') == 0 then
-    for _, list in ipairs({ wait, paused, active }) do redis.call('LREM', list, 0, id) end
+    for at = 5, #KEYS do redis.call('LREM', KEYS[at], 0, id) end
+    redis.call('SREM', stalled, id)
     redis.call('DEL', prefix .. id)
     table.insert(taken, id)
   end
@@ -99,10 +115,8 @@ export class BullMqBackend implements Backend {
 
   async submit(chunks: readonly Envelope[]): Promise<void> {
     await this.lease?.assure();
-    const { queue, link } = this.open_;
+    const { queue } = this.open_;
     try {
-      // BullMQ says it when it begins, and a server that has lost its data since has forgotten it.
-      await link.client.hset(queue.toKey('meta'), 'opts.maxLenEvents', EVENTS);
       await queue.addBulk(
         chunks.map((envelope) => ({ name: 'chunk', data: envelope, opts: { jobId: envelope.chunk } })),
       );
@@ -113,29 +127,27 @@ export class BullMqBackend implements Backend {
     }
   }
 
-  /** In one transaction: a chunk that moves meanwhile is in one of the lists. */
+  /** In one step: a chunk that moves meanwhile is in one of the lists. */
   async survey(): Promise<Survey> {
-    const { queue, link } = this.open_;
-    const key = (state: string): string => queue.toKey(state);
-    const answers = await link.client
-      .multi()
-      .lrange(key('active'), 0, -1)
-      .lrange(key('wait'), 0, -1)
-      .lrange(key('paused'), 0, -1)
-      .zrange(key('prioritized'), 0, -1)
-      .zrange(key('delayed'), 0, -1)
-      .zrange(key('completed'), 0, -1)
-      .zrange(key('failed'), 0, -1)
-      .exec();
-    if (answers === null) throw new Error('The transaction was aborted');
-    const [active = [], ...rest] = answers.map(([error, ids]) => {
-      if (error !== null) throw error;
-      return ids as string[];
-    });
+    const answer = (await this.script(SURVEY, ['meta', ...LISTS, ...SETS], [EVENTS])) as [
+      string,
+      ...string[][],
+    ];
+    const [
+      refused,
+      active,
+      wait = [],
+      paused = [],
+      prioritized = [],
+      delayed = [],
+      completed = [],
+      failed = [],
+    ] = answer;
     return {
       active: new Set(active),
-      waiting: new Set(rest.slice(0, 4).flat()),
-      finished: new Set(rest.slice(4).flat()),
+      waiting: new Set([...wait, ...paused, ...prioritized, ...delayed]),
+      finished: new Set([...completed, ...failed]),
+      refusal: refused === '' ? undefined : Object.assign(new Error(refused), { name: 'ReplyError' }),
     };
   }
 
@@ -151,9 +163,8 @@ export class BullMqBackend implements Backend {
   }
 
   async takeBack(ids: readonly string[]): Promise<readonly string[]> {
-    const { queue, link } = this.open_;
-    const keys = ['completed', 'failed', 'wait', 'paused', 'active', ''].map((name) => queue.toKey(name));
-    return (await link.client.eval(TAKE_BACK, keys.length, ...keys, ...ids)) as string[];
+    const keys = ['completed', 'failed', 'stalled', '', ...LISTS];
+    return (await this.script(TAKE_BACK, keys, ids)) as string[];
   }
 
   /** @returns those that a machine has locked, and that therefore stay */
@@ -168,7 +179,7 @@ export class BullMqBackend implements Backend {
     if (held.length === 0) return;
     const { queue, link } = this.open_;
     await link.client.del(...held.map((id) => queue.toKey(`${id}:lock`)));
-    await this.remove(held);
+    await this.takeBack(held);
   }
 
   async cancel(run = this.setup.head.run): Promise<void> {
@@ -198,6 +209,15 @@ export class BullMqBackend implements Backend {
   private async forgetEvents(): Promise<void> {
     const { queue, link } = this;
     if (queue !== undefined) await link?.client.xtrim(queue.toKey('events'), 'MAXLEN', 0).catch(() => {});
+  }
+
+  private async script(
+    text: string,
+    keys: readonly string[],
+    args: readonly (string | number)[],
+  ): Promise<unknown> {
+    const { queue, link } = this.open_;
+    return await link.client.eval(text, keys.length, ...keys.map((key) => queue.toKey(key)), ...args);
   }
 
   private get open_(): { link: Link; queue: Queue } {

@@ -11,7 +11,7 @@ import type { Chunk } from './chunk.js';
 import { mine } from './chunk.js';
 import type { ChunkSizer } from './chunk-sizer.js';
 import { engineError } from './codes.js';
-import { checkProgress, readOutcome } from './outcome.js';
+import { checkProgress, machineOf, readOutcome } from './outcome.js';
 import type { Trouble } from './trouble.js';
 
 /**
@@ -73,7 +73,8 @@ export class ChunkEndings {
       const failures = failed.flatMap((one) => this.fail(one) ?? []);
       if (endings.settle([...completed, ...failures]) !== false) this.setup.remove(id);
     } catch (error) {
-      this.unusable(chunk, error as Error);
+      const machine = machineOf(sealed);
+      this.unusable(chunk, Object.assign(error as Error, machine === undefined ? {} : { machine }));
     }
   }
 

@@ -20,6 +20,8 @@ export interface DepartureSetup {
   readonly book: Book;
   readonly traffic: Traffic;
   readonly watch: Watch;
+  /** Chunks of an earlier manager that the list has not come to. */
+  readonly unmet: () => readonly string[];
   /** Nothing is left. Called once. */
   readonly over: () => void;
 }
@@ -48,12 +50,15 @@ export class Departure {
   }
 
   private async close(atOnce: boolean): Promise<void> {
-    const { backend, clock, book, traffic, watch } = this.setup;
+    const { backend, clock, book, traffic, watch, unmet } = this.setup;
     clock.clear(this.timer);
     watch.close();
-    const dropped = atOnce ? [...book.ids] : [];
+    const left = unmet();
+    const dropped = atOnce ? [...book.ids, ...left] : [];
     for (const id of dropped) traffic.remove(id);
     const limit = atOnce ? CLOSE_MS / 5 : CLOSE_MS;
+    // No machine is to begin them; what has ended is found by the next manager.
+    if (!atOnce && left.length > 0) await within(limit, clock, backend.takeBack(left));
     // Where it has none any more there is nothing of its own to be dropped.
     if (dropped.length > 0) await within(limit, clock, backend.cancel());
     await traffic.close(limit);

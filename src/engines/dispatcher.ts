@@ -63,9 +63,10 @@ export class Dispatcher implements EngineRun {
   private readonly trouble: Trouble;
   private readonly departure: Departure;
   readonly pace: Pace;
-  private isDown = false;
+  /** Whether the server is away, or does not do what it is asked. */
+  private isAway = false;
   /** Chunks that the server has no room for. */
-  private surplus: ReadonlySet<string> = new Set();
+  private readonly surplus = new Set<string>();
 
   constructor(
     private readonly setup: DispatcherSetup,
@@ -85,7 +86,9 @@ export class Dispatcher implements EngineRun {
     this.traffic = new Traffic(backend, clock, {
       wants: (id) => book.get(id) !== undefined,
       taken: (ids) => book.arrived(ids, clock.now()),
-      refused: (error) => this.refused(error),
+      refused: (error) => {
+        if (this.refused(error)) this.watch.soon();
+      },
     });
     this.watch = new Watch(backend, clock, times, {
       outstanding: () => book.all,
@@ -95,7 +98,10 @@ export class Dispatcher implements EngineRun {
       noWorkers: (error, isFatal) => (isFatal ? this.trouble.fail(error) : events.warning(error)),
       mayLeave: () => (goesOn() ? [...this.surplus] : book.sent),
       refused: (error) => this.refused(error),
-      left: (ids) => this.left(ids),
+      answered: () => {
+        this.isAway = false;
+      },
+      left: (...about) => this.left(...about),
     });
     const { queue, sizer, trouble, watch, traffic } = this;
     const endings = new Endings({ queue, retries, window, clock }, events);
@@ -123,7 +129,16 @@ export class Dispatcher implements EngineRun {
       submit: (envelope) => traffic.submit(envelope),
       again: () => this.pace.poke(),
     });
-    this.departure = new Departure({ backend, clock, book, traffic, watch, over: () => this.isOver() });
+    const unmet = (): readonly string[] => this.takeover.forget();
+    this.departure = new Departure({
+      backend,
+      clock,
+      book,
+      traffic,
+      watch,
+      unmet,
+      over: () => this.isOver(),
+    });
     this.takeover = new Takeover({
       book,
       secret,
@@ -155,14 +170,14 @@ export class Dispatcher implements EngineRun {
     else if (before === 'running') {
       this.watch.hurry();
       this.setup.clock.soon(() => this.leaveIfEmpty());
-      this.leaveIfDown();
+      this.leaveIfAway();
     }
   }
 
   /** The server is away, or back. */
   reachable(isUp: boolean): void {
-    this.isDown = !isUp;
-    if (this.state === 'halted') this.leaveIfDown();
+    this.isAway = !isUp;
+    if (this.state === 'halted') this.leaveIfAway();
   }
 
   /**
@@ -175,6 +190,7 @@ export class Dispatcher implements EngineRun {
     this.halt('stopped');
     if (chunks === 'dropped') for (const id of this.book.ids) this.traffic.remove(id);
     this.book.clear();
+    this.takeover.forget();
     this.departure.leave(true);
   }
 
@@ -220,24 +236,28 @@ export class Dispatcher implements EngineRun {
   }
 
   /** Chunks were taken back that no machine had begun, or whose machine is dead. */
-  private left(ids: readonly string[]): void {
-    this.surplus = new Set();
-    for (const chunk of this.book.takeOut(ids)) this.chunkEndings.again(chunk);
+  private left(asked: readonly string[], taken: readonly string[]): void {
+    for (const id of asked) this.surplus.delete(id);
+    for (const chunk of this.book.takeOut(taken)) this.chunkEndings.again(chunk);
     this.goOn();
   }
 
   /**
    * The server did not do something. One that is full of waiting chunks lets machines take none of them either: so what it
    * has too many of is taken back, and goes there again as room comes.
+   * @returns whether there is something to be taken back
    */
-  private refused(error: Error): void {
-    if (!this.trouble.refused(error) || this.state !== 'running') return;
+  private refused(error: Error): boolean {
+    this.isAway = true;
+    const isFull = this.trouble.refused(error);
+    if (this.state === 'halted') this.leaveIfAway();
+    if (!isFull || this.state !== 'running') return false;
     // Some of those that were refused together may be there all the same.
     const refused = this.traffic.withdraw();
     this.book.arrived(refused, this.setup.clock.now());
     this.sizer.full(this.book.size - refused.length);
-    this.surplus = new Set([...refused, ...this.book.ids.slice(this.sizer.outstanding)]);
-    this.watch.soon();
+    for (const id of [...refused, ...this.book.ids.slice(this.sizer.outstanding)]) this.surplus.add(id);
+    return true;
   }
 
   // ---- handing out -----------------------------------------------------------------------------------------------
@@ -272,11 +292,11 @@ export class Dispatcher implements EngineRun {
     if (this.state !== 'running' && this.book.size === 0) this.departure.leave(false);
   }
 
-  /** An early end does not wait for a server that is away. */
-  private leaveIfDown(): void {
-    if (!this.isDown) return;
+  /** An early end does not wait for a server that is away, or refuses what it needs. */
+  private leaveIfAway(): void {
+    if (!this.isAway) return;
     this.departure.later(() => {
-      if (this.isDown) this.abandon('kept');
+      if (this.isAway) this.abandon('kept');
     });
   }
 

@@ -91,6 +91,16 @@ export function readOutcome(
   return outcome;
 }
 
+/** Who says that it has sent this; a hint, which nobody has signed. */
+export function machineOf(sealed: unknown): string | undefined {
+  try {
+    const { machine } = JSON.parse((sealed as SealedOutcome).body) as { machine?: unknown };
+    return typeof machine === 'string' && NAME.test(machine) ? machine : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** The progress that came by event before the outcome; throws as `readOutcome` does. */
 export function checkProgress(progress: unknown): readonly Progress[] {
   if (progress === undefined) return [];

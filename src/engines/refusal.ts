@@ -21,7 +21,8 @@ export function refusalOf(error: Error): Refusal | undefined {
     const what = 'The server takes nothing more in: submitting waits until machines have emptied it';
     return { error: engineError('ERR_ENGINE_FULL', `${what} (${words})`), isFinal: false };
   }
-  const isFinal = /NOPERM|READONLY/.test(message);
+  // The last as it is said within a script.
+  const isFinal = /NOPERM|READONLY|user executing the script/.test(message);
   if (!isFinal && name !== 'ReplyError') return undefined;
   return { error: engineError('ERR_ENGINE_REFUSED', `The server refused a command: ${words}`), isFinal };
 }

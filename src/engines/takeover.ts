@@ -54,6 +54,11 @@ export class Takeover {
     return dropped.some(({ jobs }) => jobs.length > 0);
   }
 
+  /** Ids of the chunks that were not met by now, which are of no more use to this run. */
+  forget(): readonly string[] {
+    return this.adoption.end().map(({ id }) => id);
+  }
+
   private follow({ adopted, dropped }: Claim): void {
     if (dropped !== undefined) this.drop([dropped]);
     if (adopted === undefined) return;

@@ -11,8 +11,9 @@ import { within } from './within.js';
  * the next manager of the name).
  */
 
-/** Chunks of one call. */
+/** Chunks of one call, and characters of what is sent: on a slow line nothing else gets through meanwhile. */
 const LOT = 500;
+const LOT_SIZE = 1024 * 1024;
 /** Milliseconds to collect removals, which nothing waits for. */
 const REMOVE_MS = 250;
 /** Milliseconds before the first next try, and at most: each waits twice as long as the one before. */
@@ -100,7 +101,7 @@ export class Traffic {
 
   private async work(): Promise<void> {
     while (!this.isClosed && (this.outbox.length > 0 || this.spent.length > 0)) {
-      const chunks = this.outbox.splice(0, LOT).filter(({ chunk }) => this.events.wants(chunk));
+      const chunks = this.nextLot();
       const sent = chunks.map(({ chunk }) => chunk);
       const ids = this.spent.splice(0, LOT);
       try {
@@ -120,6 +121,17 @@ export class Traffic {
         return;
       }
     }
+  }
+
+  /** What is sent next, without what has come back meanwhile. */
+  private nextLot(): Envelope[] {
+    this.outbox = this.outbox.filter(({ chunk }) => this.events.wants(chunk));
+    let size = 0;
+    const over = this.outbox.findIndex(({ body }, at) => {
+      size += body.length;
+      return at >= LOT || (at > 0 && size > LOT_SIZE);
+    });
+    return this.outbox.splice(0, over < 0 ? LOT : over);
   }
 
   private retryLater(error: Error): void {

@@ -17,9 +17,8 @@ const QUIET_MS = 10_000;
 
 export class Trouble {
   private latest: Error | undefined;
-  /** Who failed, and how many reports that name nobody. */
+  /** Who failed. */
   private readonly who = new Set<string>();
-  private unnamed = 0;
   private inARow = 0;
   /** Machines that are there, once that is known. */
   private machines: ReadonlySet<string> | undefined;
@@ -43,11 +42,10 @@ export class Trouble {
     // A machine that leaves, or has begun something else, is no bad one.
     if (error.code === 'ERR_ENGINE_CANCELLED') return this.warnOnce(error);
     this.latest = error;
-    if (error.machine === undefined) this.unnamed += 1;
-    else this.who.add(error.machine);
+    // A report that names nobody is of one of them.
+    this.who.add(error.machine ?? '');
     this.inARow += 1;
     if (this.isHopeless) this.fail(error);
-    else if (this.inARow <= MANY) this.events.warning(error);
     else this.warnOnce(error);
   }
 
@@ -55,7 +53,6 @@ export class Trouble {
   over(): void {
     this.latest = undefined;
     this.who.clear();
-    this.unnamed = 0;
     this.inARow = 0;
   }
 
@@ -89,7 +86,7 @@ export class Trouble {
   private get isHopeless(): boolean {
     if (this.inARow < MANY || this.machines === undefined) return false;
     const others = [...this.machines].filter((name) => !this.who.has(name));
-    return others.length <= this.unnamed;
+    return others.length === 0 || (others.length === 1 && this.who.has(''));
   }
 
   private warnOnce(error: Error & { code?: unknown }): void {

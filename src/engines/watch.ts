@@ -26,9 +26,12 @@ export interface WatchEvents {
   noWorkers(error: Error, isFatal: boolean): void;
   /** Chunks that are to be taken back if no machine has them. */
   mayLeave(): readonly string[];
-  left(ids: readonly string[]): void;
-  /** The server refused to be looked at. */
+  /** Of those that were asked for, these were taken back. */
+  left(asked: readonly string[], taken: readonly string[]): void;
+  /** The server could not be looked at, or takes nothing in. */
   refused(error: Error): void;
+  /** The server did all that it was asked. */
+  answered(): void;
 }
 
 /** Milliseconds. */
@@ -97,8 +100,9 @@ export class Watch {
     this.looking = true;
     this.due = false;
     try {
-      await this.compare();
+      const isFine = await this.compare();
       if (!this.closed) await this.count();
+      if (!this.closed && isFine) this.events.answered();
     } catch (error) {
       // A server that is away is reported by the connection; the next look will tell.
       if (!this.closed) this.events.refused(error as Error);
@@ -111,9 +115,10 @@ export class Watch {
     }
   }
 
-  private async compare(): Promise<void> {
+  /** @returns whether the server takes something in */
+  private async compare(): Promise<boolean> {
     const outstanding = this.events.outstanding();
-    if (outstanding.length === 0) return;
+    if (outstanding.length === 0) return true;
     const began = this.clock.now();
     const survey = await this.backend.survey();
     const ended = outstanding.filter(({ id }) => survey.finished.has(id) || this.told.has(id));
@@ -122,16 +127,18 @@ export class Watch {
       const ids = ended.slice(at, at + LOT).map(({ id }) => id);
       for (const [id, finished] of await this.backend.collect(ids)) this.events.finished(id, finished);
     }
-    if (this.closed) return;
-    const mayLeave = this.events.mayLeave();
-    if (mayLeave.length > 0) this.events.left(await this.backend.takeBack(mayLeave));
-    if (this.closed) return;
+    const { refusal } = survey;
+    if (!this.closed && refusal !== undefined) this.events.refused(refusal);
+    const mayLeave = this.closed ? [] : this.events.mayLeave();
+    if (mayLeave.length > 0) this.events.left(mayLeave, await this.backend.takeBack(mayLeave));
+    if (this.closed) return false;
     const isThere = (id: string): boolean =>
       [survey.active, survey.waiting, survey.finished].some((ids) => ids.has(id));
     const lost = outstanding.filter(
       ({ id, takenAt }) => takenAt !== undefined && takenAt < began && !isThere(id),
     );
     if (lost.length > 0) this.events.lost(lost.map(({ id }) => id));
+    return refusal === undefined;
   }
 
   private async count(): Promise<void> {

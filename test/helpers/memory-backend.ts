@@ -27,6 +27,8 @@ export class MemoryBackend implements Backend {
   /** The next calls of `submit` fail with these. */
   readonly refusals: Error[] = [];
   readonly calls: string[] = [];
+  /** What the server says where it takes nothing in. */
+  refusal: Error | undefined;
   cancelled = false;
   closed = false;
   events: BackendEvents | undefined;
@@ -64,7 +66,8 @@ export class MemoryBackend implements Backend {
   async survey(): Promise<Survey> {
     const ids = (state: Entry['state']): Set<string> =>
       new Set([...this.entries.values()].filter((entry) => entry.state === state).map(({ id }) => id));
-    return { active: ids('active'), waiting: ids('waiting'), finished: ids('finished') };
+    const { refusal } = this;
+    return { active: ids('active'), waiting: ids('waiting'), finished: ids('finished'), refusal };
   }
 
   async collect(ids: readonly string[]): Promise<[string, Finished][]> {

@@ -83,10 +83,27 @@ describe.skipIf(!hasRedis).each([5, 6] as const)(
       expect((await backend.collect(['ended']))[0]?.[1]).toEqual({ state: 'completed', outcome: 'result' });
     });
 
+    it.each([
+      ['full', 'maxmemory', 'OOM'],
+      ['not to be written to', 'min-replicas-to-write', 'NOREPLICAS'],
+    ])('can be looked at where the server is %s, which it says', async (_, setting, said) => {
+      const { backend, client } = await open(setting, ['one', 'two']);
+      expect((await backend.survey()).refusal).toBeUndefined();
+      await client.config('SET', setting, '1');
+      try {
+        const { waiting, refusal } = await backend.survey();
+        expect([waiting.size, refusal?.message]).toEqual([2, expect.stringContaining(said)]);
+        if (said === 'OOM') expect(await backend.takeBack(['one'])).toEqual(['one']);
+      } finally {
+        await client.config('SET', setting, '0');
+      }
+    });
+
     it('keeps few events also on a server that has lost its data', async () => {
-      const { queue, submit, client } = await open('events', ['one']);
+      const { backend, queue, submit, client } = await open('events', ['one']);
       await client.flushall();
       await submit();
+      await backend.survey();
       expect(await client.hget(queue.toKey('meta'), 'opts.maxLenEvents')).toBe('500');
     });
   },

@@ -283,6 +283,61 @@ describe('the submitting side', () => {
     expect([ids(told), ran.sort((a, b) => a - b), backend.entries.size]).toEqual([row(10), row(10), 0]);
   });
 
+  it('takes back what waits in a server that has become full, and says no word of lost data', async () => {
+    const backend = new MemoryBackend();
+    const { told, over } = begin(backend, row(40));
+    await backend.holds(16);
+    backend.refusal = new Error("OOM command not allowed when used memory > 'maxmemory'.");
+    while (backend.entries.size > 1) await new Promise((resolve) => setImmediate(resolve));
+    backend.refusal = undefined;
+    backend.connect(doubling(), 2);
+    await over;
+    expect(ids(told)).toEqual(row(40));
+    expect([told.warnings, backend.entries.size]).toEqual([['ERR_ENGINE_FULL'], 0]);
+  });
+
+  it('ends a stop within seconds, though the server refuses all that it is asked', async () => {
+    const clock = new FakeClock();
+    const backend = new MemoryBackend();
+    const { told, over, run } = begin(backend, row(3), {}, { clock });
+    const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+    clock.flush();
+    await turn();
+    backend.survey = async () => {
+      throw Object.assign(new Error('ERR something is wrong'), { name: 'ReplyError' });
+    };
+    run.halt('stopped');
+    let isOver = false;
+    void over.then(() => {
+      isOver = true;
+    });
+    for (let count = 0; !isOver && count < 200; count += 1) {
+      clock.advance(100);
+      await turn();
+    }
+    expect([isOver, told.settled, told.warnings, clock.pending]).toEqual([
+      true,
+      [],
+      ['ERR_ENGINE_REFUSED'],
+      0,
+    ]);
+  });
+
+  it.each(['stopped', 'aborted'] as const)(
+    'leaves nothing for machines to begin where a run is %s that has not come to all of an earlier one',
+    async (reason) => {
+      const first = new MemoryBackend();
+      const early = begin(first, row(6), { batchSize: 3 });
+      await first.holds(2);
+      const second = heirOf(first);
+      const { over, run } = begin(second, []);
+      run.halt(reason);
+      await over;
+      expect(second.entries.size).toBe(0);
+      early.run.halt('aborted');
+    },
+  );
+
   it('bounds how many chunks are on their way, though each job fills one', async () => {
     const backend = new MemoryBackend();
     const { over, run } = begin(

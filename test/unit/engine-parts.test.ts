@@ -102,12 +102,28 @@ describe('traffic', () => {
     expect(clock.pending).toBe(0);
   });
 
+  it('sends what is large in several calls', async () => {
+    const backend = new MemoryBackend();
+    const sent: number[] = [];
+    backend.submit = async (chunks) => {
+      sent.push(chunks.length);
+    };
+    const clock = new FakeClock();
+    const traffic = new Traffic(backend, clock, { wants: () => true, taken() {}, refused() {} });
+    for (const size of [700_000, 300_000, 2_000_000, 1, 1]) {
+      traffic.submit({ chunk: 'c', body: 'x'.repeat(size) } as Envelope);
+    }
+    clock.flush();
+    for (let turn = 0; turn < 3; turn += 1) await settled();
+    expect(sent).toEqual([2, 1, 2]);
+  });
+
   it('sends nothing again that was refused, once the run has ended early', async () => {
     const clock = new FakeClock();
     const backend = new MemoryBackend();
     backend.refusals.push(new Error('OOM command not allowed'));
     const traffic = new Traffic(backend, clock, { wants: () => true, taken() {}, refused() {} });
-    traffic.submit({ chunk: 'c1' } as Envelope);
+    traffic.submit({ chunk: 'c1', body: '' } as Envelope);
     clock.flush();
     traffic.leave();
     for (let turn = 0; turn < 50; turn += 1) {
@@ -172,16 +188,25 @@ describe('trouble', () => {
     const alone = made();
     alone.trouble.fleet({ machines: new Set('a'), slots: 1 });
     for (let turn = 0; turn < 3; turn += 1) refuse(alone.trouble);
-    expect(alone.told).toEqual([
-      'ERR_ENGINE_ENVELOPE',
-      'ERR_ENGINE_ENVELOPE',
-      ['failed', 'ERR_ENGINE_ENVELOPE'],
-    ]);
+    expect(alone.told).toEqual(['ERR_ENGINE_ENVELOPE', ['failed', 'ERR_ENGINE_ENVELOPE']]);
     const one = made();
     one.trouble.fleet({ machines: new Set('ab'), slots: 2 });
     for (let turn = 0; turn < 100; turn += 1) refuse(one.trouble);
-    // Said three times, and from then on once in a while.
-    expect(one.told).toEqual(Array.from({ length: 4 }, () => 'ERR_ENGINE_ENVELOPE'));
+    // Once in a while.
+    expect(one.told).toEqual(['ERR_ENGINE_ENVELOPE']);
+  });
+
+  it('takes reports that name nobody for those of one machine', () => {
+    const nobody = (): Error => Object.assign(new Error('no report'), { code: 'ERR_ENGINE_ENVELOPE' });
+    const alone = made();
+    alone.trouble.fleet({ machines: new Set('a'), slots: 1 });
+    const two = made();
+    two.trouble.fleet({ machines: new Set('ab'), slots: 2 });
+    for (let turn = 0; turn < 3; turn += 1) for (const { trouble } of [alone, two]) trouble.met(nobody());
+    expect([alone.told.at(-1), two.told]).toEqual([
+      ['failed', 'ERR_ENGINE_ENVELOPE'],
+      ['ERR_ENGINE_ENVELOPE'],
+    ]);
   });
 
   it('does not count machines that leave as bad ones', () => {
@@ -212,6 +237,7 @@ describe('the watch', () => {
         mayLeave: () => [],
         left() {},
         refused() {},
+        answered() {},
       },
     );
     while (!told.some((entry) => (entry as unknown[])[1] === true)) {
