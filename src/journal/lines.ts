@@ -60,7 +60,12 @@ export class LineReader {
     return this.#isWhole;
   }
 
-  /** The line without its newline. Throws for one that no string can hold, or that is not UTF-8. */
+  /** The line without its newline, until the next one is read. */
+  get bytes(): Buffer {
+    return this.#buffer.subarray(this.#start, this.#stop);
+  }
+
+  /** The same as text. Throws for one that no string can hold, or that is not UTF-8. */
   text(): string {
     const text = utf8(this.#buffer, this.#start, this.#stop);
     if (text === undefined) throw new SyntaxError('It is not UTF-8');
@@ -70,7 +75,7 @@ export class LineReader {
   /** Whether nothing is left, or nothing but zeros, which is what a file system may put in place of lost data. */
   isFollowedByNothing(): boolean {
     if (!this.next()) return true;
-    return !this.#isWhole && this.#buffer.subarray(this.#start, this.#stop).every((byte) => byte === 0);
+    return !this.#isWhole && this.bytes.every((byte) => byte === 0);
   }
 
   #found(stop: number, isWhole: boolean): true {

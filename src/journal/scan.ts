@@ -62,15 +62,14 @@ export class JournalScan {
 
   #header(): Header | undefined {
     if (!this.#advance()) return undefined;
-    const text = this.#reader.text();
     // Zeros in the middle are not what a lost end of a header looks like.
-    if (/\0[^\0]/.test(text)) throw notAJournal(this.#path);
+    if (hasZerosWithin(this.#reader.bytes)) throw notAJournal(this.#path);
     if (!this.#reader.isWhole) return undefined;
     let fields: Fields;
     try {
-      fields = parseFields(text);
+      fields = parseFields(this.#reader.text());
     } catch (cause) {
-      if (this.#isLast()) return undefined;
+      if (cause instanceof SyntaxError && this.#isLast()) return undefined;
       throw damagedHeader(this.#path, cause instanceof Error ? cause.message : String(cause));
     }
     this.#end = this.#reader.end;
@@ -118,6 +117,12 @@ function isJournal(fd: number, io: JournalIo): boolean {
   const start = bytes.toString('latin1', 0, read);
   const text = start.replace(/\0+$/, '');
   return MAGIC.startsWith(text) && (text === start || io.fstatSync(fd).size <= MAX_ZEROS);
+}
+
+/** Of bytes, since they may be those of anything. */
+function hasZerosWithin(bytes: Buffer): boolean {
+  const first = bytes.indexOf(0);
+  return first !== -1 && bytes.subarray(first).some((byte) => byte !== 0);
 }
 
 function notAJournal(path: string): JournalError {

@@ -66,6 +66,10 @@ describe('a torn last line', () => {
     ['zeros alone', '\0'.repeat(4096)],
     ['a piece of the header and zeros', `{"type":"threadfac${'\0'.repeat(4096)}`],
     ['a broken header', '{"type":"threadfactory-journal","ver\n'],
+    [
+      'a piece that ends within a character',
+      Buffer.from('{"type":"threadfactory-journal","module":"é').subarray(0, -1),
+    ],
   ])('may be the first one: %s', (_, text) => {
     writeFileSync(journals.path(), text);
     journals.open();
@@ -104,12 +108,22 @@ describe('any other damage names its line', () => {
     expect(recalled()).toEqual(['résult 0', undefined, 'résult 2']);
   });
 
-  test('in a line that is not UTF-8', () => {
+  test.each([
+    ['its header', 1, 'job.js'],
+    ['another line', 2, 'é'],
+  ])('in %s that is not UTF-8', (_, line, text) => {
     threeJobs();
     const bytes = readFileSync(journals.path());
-    bytes[bytes.indexOf('é')] = 0xff;
+    bytes[bytes.indexOf(text)] = 0xff;
     writeFileSync(journals.path(), bytes);
-    expect(() => journals.open()).toThrow(expect.objectContaining({ line: 2 }));
+    expect(() => journals.open()).toThrow(
+      expect.objectContaining({
+        code: 'ERR_JOURNAL',
+        line,
+        message: expect.stringMatching(`^Line ${line} of .* can not be read: It is not UTF-8\\. `),
+      }),
+    );
+    expect(readFileSync(journals.path())).toEqual(bytes);
   });
 
   test('but a character that only looks like damage is none', () => {
@@ -178,12 +192,13 @@ describe('a file that is no journal is refused and left as it is', () => {
     ['binary that begins with a zero', '\0asm\x01\0\0\0'],
     ['lines that begin with a zero', '\0\0\n\0\0\n'],
     ['many zeros', '\0'.repeat(65 * 1024)],
-  ])('%s', (_, text) => {
-    writeFileSync(journals.path(), text);
+    ['zeros and what is not UTF-8', Buffer.concat([Buffer.alloc(100), Buffer.from([0xff, 0xfe])])],
+  ])('%s', (_, content) => {
+    writeFileSync(journals.path(), content);
     expect(() => journals.open()).toThrow(
       expect.objectContaining({ code: 'ERR_JOURNAL', message: expect.stringMatching(/not a journal/) }),
     );
-    expect(journals.text()).toBe(text);
+    expect(readFileSync(journals.path())).toEqual(Buffer.from(content));
     expect(existsSync(`${journals.path()}.lock`)).toBe(false);
   });
 });
