@@ -14,7 +14,7 @@ import {
   writeSettledLine,
 } from './journal/format.js';
 import type { JobIndex } from './journal/identity.js';
-import { DuplicateKeyError, KeyedJobs, PositionedJobs } from './journal/identity.js';
+import { KeyedJobs, PositionedJobs } from './journal/identity.js';
 import type { JournalIo } from './journal/io.js';
 import { ioError, nodeIo } from './journal/io.js';
 import { LineBuffer } from './journal/line-buffer.js';
@@ -109,7 +109,7 @@ class FileJournal implements Journal {
   }
 
   recall(index: number, job: unknown): { readonly result: unknown } | undefined {
-    const fields = this.#find(index, job);
+    const fields = this.#jobs.recall(index, job, this.#read);
     if (fields === undefined) return undefined;
     try {
       return { result: readValue(fields, 'result') };
@@ -181,18 +181,6 @@ class FileJournal implements Journal {
     if (scan.header !== undefined) return;
     this.#file.append(Buffer.from(headerLine(module, key !== undefined, this.#clock.epoch())));
     this.#file.syncFolder();
-  }
-
-  #find(index: number, job: unknown): Fields | undefined {
-    try {
-      return this.#jobs.recall(index, job, this.#read);
-    } catch (error) {
-      // With that it has settled, without an attempt.
-      if (error instanceof DuplicateKeyError) {
-        this.record([{ index, job, id: 0, attempts: 0, error, startedAt: this.#clock.epoch(), duration: 0 }]);
-      }
-      throw error;
-    }
   }
 
   #fieldsAt(offset: number): Fields {

@@ -64,7 +64,7 @@ export class Ledger {
     return this.journal !== undefined;
   }
 
-  /** Whether a job has to run: the journal may hold its result. */
+  /** Whether a job has to run: the journal may hold its result, or know another one by its key, with which it has failed. */
   admits(index: number, job: unknown): boolean {
     try {
       const recalled = this.journal?.recall(index, job);
@@ -74,9 +74,7 @@ export class Ledger {
     } catch (error) {
       if ((error as { duplicate?: unknown }).duplicate === true) {
         const startedAt = this.options.clock.epoch();
-        const refused = [{ index, job, id: 0, attempts: 0, error, startedAt, duration: 0 }];
-        publishJobs(this.options.module, refused);
-        this.conclude(refused);
+        this.settled([{ index, job, id: 0, attempts: 0, error, startedAt, duration: 0 }]);
       } else this.options.failed(error);
     }
     return false;

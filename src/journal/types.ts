@@ -79,8 +79,8 @@ export interface Journal {
    *
    * @returns its result, in a box since it may be undefined; or undefined for a job that has to run
    * @throws JournalError if the list is another one than that of the journal (without a key); if the key is no string, is
-   *   empty, threw, or is another one each time; if another job has the same key (with `duplicate: true`, and recorded as failed
-   *   by then). A job refused here is not to be recorded.
+   *   empty, threw, or is another one each time: a job that is not to be recorded. If another job has the same key, with
+   *   `duplicate: true`: that ends this job alone, without an attempt, and is to be recorded.
    */
   recall(index: number, job: unknown): { readonly result: unknown } | undefined;
 

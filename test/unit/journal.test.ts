@@ -274,10 +274,13 @@ describe('a journal with a key', () => {
     expect(() => again.recall(1, { name: 'a' })).toThrow(duplicate);
   });
 
-  test('records a job that it refuses so as failed, and forgets nothing of the one that has its key', () => {
+  test('writes nothing of a job that it refuses so, and once that has failed forgets nothing of the one that has its key', () => {
     const journal = journals.open({ key: byName });
     run(journal, 0, { name: 'a' }, 1);
-    expect(() => journal.recall(7, { name: 'a' })).toThrow(/Two jobs have the key "a"/);
+    const job = { name: 'a' };
+    expect(() => journal.recall(7, job)).toThrow(/Two jobs have the key "a"/);
+    expect(journals.lines()).toHaveLength(2);
+    journal.record([{ ...failed(7, job, new Error('no')), id: 0, attempts: 0 }]);
     expect(journals.lines()[2]).toMatchObject({ type: 'failed', index: 7, key: 'a', attempt: 0, id: 0 });
     const again = journals.reopen({ key: byName });
     expect([again.recorded, again.recall(0, { name: 'a' })]).toEqual([1, { result: 1 }]);

@@ -180,12 +180,25 @@ describe('a job that is about to be handed out', () => {
     });
   });
 
-  it('fails alone where another one has its key', () => {
+  const sameKey = Object.assign(new JournalError('the same key'), { duplicate: true });
+
+  it('fails alone where another one has its key, and is recorded, counted and told as any that settles', () => {
     const { ledger } = open();
-    const error = Object.assign(new JournalError('the same key'), { duplicate: true });
-    ledger.recordIn(journal({ recall: error }), undefined);
+    ledger.recordIn(journal({ recall: sameKey }), undefined);
     expect(ledger.admits(4, 'e')).toBe(false);
-    expect(heard).toEqual(['failed 4: the same key', 'counted 1']);
+    expect(heard).toEqual(['record 1', 'failed 4: the same key', 'counted 1']);
+    expect(ledger.sumUp({ total: 5, value: undefined, stopped: false })).toMatchObject({
+      failures: [{ index: 4, job: 'e', id: 0, attempts: 0 }],
+      stats: { run: { count: 1 } },
+    });
+  });
+
+  it('is not told of where that can not be recorded', () => {
+    const { ledger } = open();
+    ledger.recordIn(journal({ recall: sameKey, record: new Error('full') }), undefined);
+    expect(ledger.admits(4, 'e')).toBe(false);
+    expect(heard).toEqual(['record 1', 'failed: full']);
+    expect(ledger.tally.done).toBe(0);
   });
 
   it('ends the run where the journal can not tell', () => {
