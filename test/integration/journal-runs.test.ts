@@ -401,28 +401,35 @@ describe('in order', () => {
 
   it('a slow job holds back no run, however many were skipped behind it', async () => {
     // An ordered run looks 4096 jobs ahead: job 4097 shares its place in the window with job 1.
-    const running = [0, 4096, 8190, 8192, 8250];
+    const running = [0, 4095, 4096, 8190, 8192, 8250];
     const recorded = numbers(8300).filter((n) => !running.includes(n));
     await runs.live({ jobs: () => recorded, options: { key: byValue } });
     let release = (): void => {};
     const slow = new Promise<void>((resolve) => {
       release = resolve;
     });
+    const begun: unknown[] = [];
     const factory = runs.factory({
       options: { key: byValue, ordered: true, batchSize: 2, concurrency: 4 },
       jobs: () => numbers(8300),
       spec: {
         workerProcess: async (job) => {
+          begun.push(job);
           if (job === 0) await slow;
-          // Where it waits for the first job it may not begin: then the first has to end by itself.
-          if (job === 4096) release();
           return resultOf(job);
         },
       },
     });
-    setTimeout(() => release(), 100);
+    let before: unknown[] = [];
+    factory.on('completed', ({ index }) => {
+      // The last that may begin beside the first: nothing else could be running.
+      if (index !== 4095) return;
+      before = [...begun];
+      release();
+    });
     const indices: number[] = [];
     for await (const { index } of factory) indices.push(index);
+    expect(before).toEqual([0, 4095]);
     expect(indices).toEqual(running);
   });
 });

@@ -34,19 +34,35 @@ describe('a run', () => {
     ]);
   });
 
+  // The first starts up when the second has begun to, and the second when the first, which ran both jobs, finishes.
   const starting = manager.add(`
+    const { existsSync, writeFileSync } = require('node:fs');
+    const appears = async (file) => { while (!existsSync(file)) await new Promise((r) => setTimeout(r, 5)); };
     const f = new ThreadFactory({
       manager: () => [1, 2],
-      workerStartup: ({ id }) => { say({ startup: id }); return id === 1 ? undefined : new Promise((r) => setTimeout(r, 1500)); },
-      worker: (n) => n,
-      workerFinish: ({ id }) => say({ finish: id }),
+      workerStartup: async ({ id }) => {
+        say({ startup: id });
+        if (id === 2) writeFileSync('starting-2', '');
+        await appears(id === 1 ? 'starting-2' : 'finishing-1');
+      },
+      worker: (n, { id }) => [n, id],
+      workerFinish: ({ id }) => {
+        if (id === 1) writeFileSync('finishing-1', '');
+        say({ finish: id });
+      },
     }, { workers: 2, batchSize: 1 });
     return () => f.start().then((s) => say(s.results));`);
   it('lets a worker finish that was still starting up when the last job ended', async () => {
     const said = (await starting()) as Record<string, number>[];
     const ids = (hook: string): unknown[] => said.flatMap((line) => line[hook] ?? []).sort();
-    expect(ids('finish')).toEqual(ids('startup'));
-    expect(said.at(-1)).toEqual([1, 2]);
+    expect([ids('startup'), ids('finish')]).toEqual([
+      [1, 2],
+      [1, 2],
+    ]);
+    expect(said.at(-1)).toEqual([
+      [1, 1],
+      [2, 1],
+    ]);
   });
 
   // The list is the manager's alone: one of them shows that its jobs reach a worker.
@@ -606,15 +622,17 @@ describe('stop and pause', () => {
     'unpause does not hurry a slow consumer of the iteration',
     `let pulled = 0;
     const f = new ThreadFactory({ manager: function* () { for (; pulled < 100000; ) yield pulled++; }, worker: (n) => n }, { workers: 1 });
+    const other = new ThreadFactory({ manager: () => [1], worker: (n) => n }, { workers: 1 });
     return async () => {
       for await (const { index } of f) {
         if (index > 0) continue;
-        // Until nothing moves any more: the hand-out is held for this consumer.
-        for (let before = -1; before !== pulled; ) { before = pulled; await new Promise((r) => setTimeout(r, 300)); }
+        // Until nothing moves while another run is forked and over: the hand-out is held for this consumer.
+        for (let before = -1; before !== pulled; ) { before = pulled; await other.start(); }
         const held = pulled;
         f.pause();
         f.unpause();
-        await new Promise((r) => setTimeout(r, 600));
+        await other.start();
+        await other.start();
         say({ held: held < 100000, moved: pulled - held });
         break;
       }
