@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Reserved, Room } from './helpers/architecture.js';
@@ -258,6 +258,30 @@ function sourcesOf(folder: string): Map<string, string> {
 describe('the house', () => {
   it('keeps its import rules', () => {
     expect(breaches(sourcesOf(SRC), ROOMS, RESERVED)).toEqual([]);
+  });
+});
+
+describe('src/README.md', () => {
+  const rows = readFileSync(join(SRC, 'README.md'), 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('| `'));
+  /** A path in backticks is under src; what follows in its row is in the same folder. */
+  const named = rows.flatMap((row) => {
+    const names = [...(row.split('|')[1] ?? '').matchAll(/`([^`]+)`/g)].map(([, name = '']) => name);
+    const folder = /^(.*\/)[^/]+$/.exec(names[0] ?? '')?.[1] ?? '';
+    return names.map((name) => (name.includes('/') ? name : folder + name));
+  });
+
+  it('names every file, or the folder that it is in', () => {
+    const files = [...sourcesOf(SRC).keys()].map((path) => `${path}.ts`);
+    const isNamed = (file: string): boolean =>
+      named.some((name) => (name.endsWith('/') ? file.startsWith(name) : file === name));
+    expect(files.filter((file) => !isNamed(file))).toEqual([]);
+  });
+
+  it('names none that is not there, and none twice', () => {
+    expect(named.filter((name) => !existsSync(join(SRC, name)))).toEqual([]);
+    expect(named.filter((name, at) => named.indexOf(name) !== at)).toEqual([]);
   });
 });
 
