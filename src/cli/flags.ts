@@ -54,7 +54,7 @@ const truth = (text: string): unknown =>
   text === 'true' || text === 'false' ? text === 'true' : duration(text);
 
 /** In the order of the help. */
-export const FLAGS: Readonly<Record<keyof ThreadFactoryOptions, Flag | NoFlag>> = {
+export const FLAGS = {
   workers: { value: 'N', read: number, help: 'worker processes (one for each core); 0: all in this process' },
   concurrency: { value: 'N', read: number, help: 'jobs a worker runs at once (1)' },
   batchSize: { value: 'N|auto', read: number, help: 'jobs a message (auto)' },
@@ -97,28 +97,40 @@ export const FLAGS: Readonly<Record<keyof ThreadFactoryOptions, Flag | NoFlag>> 
   cwd: { value: 'FOLDER', help: "the workers' working directory" },
   module: { none: 'SPEC is the module' },
   engine: { none: 'an engine is an object' },
-};
+} satisfies Readonly<Record<keyof ThreadFactoryOptions, Flag | NoFlag>>;
 
 /** `maxJobsPerWorker` as `max-jobs-per-worker`. */
 export function kebab(name: string): string {
   return name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
-/** Every flag by its name in kebab-case, with the option it sets. */
-export const FLAGS_BY_NAME: ReadonlyMap<string, Flag & { readonly option: string }> = new Map(
-  Object.entries(FLAGS).flatMap(([option, flag]) =>
-    'none' in flag ? [] : [[kebab(option), { ...flag, option }] as const],
-  ),
-);
+/** Flags by their names in kebab-case, each with the option it sets. */
+export type FlagsByName = ReadonlyMap<string, Flag & { readonly option: string }>;
+
+/** @param flags by the option that each sets */
+export function byName(flags: Readonly<Record<string, Flag | NoFlag>>): FlagsByName {
+  return new Map(
+    Object.entries(flags).flatMap(([option, flag]) =>
+      'none' in flag ? [] : [[kebab(option), { ...flag, option }] as const],
+    ),
+  );
+}
+
+/** The flags of a run. */
+export const FLAGS_BY_NAME = byName(FLAGS);
 
 /**
  * Options out of the texts of their flags.
  * @param given by the flag's name: `true` or `false` for a switch, else every text that was given
+ * @param flags others are left out
  */
-export function optionsOf(given: ReadonlyMap<string, boolean | readonly string[]>): Record<string, unknown> {
+export function optionsOf(
+  given: ReadonlyMap<string, boolean | readonly string[]>,
+  flags: FlagsByName = FLAGS_BY_NAME,
+): Record<string, unknown> {
   const options: Record<string, unknown> = {};
   for (const [name, texts] of given) {
-    const flag = FLAGS_BY_NAME.get(name);
+    const flag = flags.get(name);
     if (flag === undefined) continue;
     const { option, many, read = (text: string) => text } = flag;
     if (typeof texts === 'boolean') options[option] = texts;

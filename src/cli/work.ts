@@ -1,7 +1,9 @@
 import { resolve } from 'node:path';
+import type { WorkOptions } from '../engines/index.js';
 import type { Command } from './command.js';
 import { STATUS } from './command.js';
-import { bytes, duration, kebab, number } from './flags.js';
+import type { Flag } from './flags.js';
+import { byName, duration, FLAGS, number, optionsOf } from './flags.js';
 import { section, typed } from './help.js';
 import type { FlagShape } from './parse.js';
 import { parse, UsageError } from './parse.js';
@@ -9,40 +11,26 @@ import { say } from './streams.js';
 
 /** `threadfactory work SPEC --name NAME`: makes this machine one of those that do a run's jobs. */
 
-interface WorkFlag extends FlagShape {
-  readonly help: string;
-  readonly read: (text: string) => unknown;
-}
+/** Without a flag: secrets, since whoever lists processes would see them; what is no text; what this command always does. */
+type Flagless = 'connection' | 'secret' | 'handleSignals' | 'log' | 'bullmq';
 
-const asText = (text: string): unknown => text;
-
-/** By the option of `work` that a flag sets. Secrets have none: whoever lists processes would see them. */
-const OWN: Readonly<Record<string, WorkFlag>> = {
-  name: { value: 'NAME', read: asText, help: 'what the submitting side calls it; needed' },
-  prefix: { value: 'TEXT', read: asText, help: 'begins every key on the server (tf)' },
-  machine: { value: 'NAME', read: asText, help: "context.machine (the host's name and a random end)" },
-  workers: { value: 'N', read: number, help: 'worker processes (one for each core)' },
-  concurrency: { value: 'N', read: number, help: 'jobs a worker runs at once (1)' },
-  maxJobsPerWorker: { value: 'N', read: number, help: 'replace a worker after so many jobs' },
-  maxMemoryPerWorker: { value: 'SIZE', read: bytes, help: 'replace a worker that uses more: 512M, 2G' },
-  startupTimeout: { value: 'TIME', read: duration, help: 'for loading SPEC and workerStartup (30s)' },
-  shutdownTimeout: { value: 'TIME', read: duration, help: 'for workerFinish (5s)' },
+/** By the option of `work` that a flag sets, in the order of the help: those of a run, where they mean the same. */
+const WORK_FLAGS: Readonly<Record<Exclude<keyof WorkOptions, Flagless>, Flag>> = {
+  name: { value: 'NAME', help: 'what the submitting side calls it; needed' },
+  prefix: { value: 'TEXT', help: 'begins every key on the server (tf)' },
+  machine: { value: 'NAME', help: "context.machine (the host's name and a random end)" },
+  workers: { ...FLAGS.workers, help: 'worker processes (one for each core)' },
+  concurrency: FLAGS.concurrency,
+  maxJobsPerWorker: FLAGS.maxJobsPerWorker,
+  maxMemoryPerWorker: FLAGS.maxMemoryPerWorker,
+  startupTimeout: FLAGS.startupTimeout,
+  shutdownTimeout: FLAGS.shutdownTimeout,
   grace: { value: 'TIME', read: duration, help: 'for running jobs when it is told to stop (10s)' },
-  env: {
-    value: 'NAME',
-    many: true,
-    read: asText,
-    help: "the only variables that workers get (all but the server's)",
-  },
-  execArgv: {
-    value: 'FLAG',
-    many: true,
-    read: asText,
-    help: "Node's flags for the workers, as --exec-argv=--permission",
-  },
-  execPath: { value: 'FILE', read: asText, help: 'the Node program that the workers run' },
-  cwd: { value: 'FOLDER', read: asText, help: "the workers' working directory" },
-  output: { value: 'inherit|prefix|ignore', read: asText, help: "the workers' own output (inherit)" },
+  env: { value: 'NAME', many: true, help: "the only variables that workers get (all but the server's)" },
+  execArgv: { ...FLAGS.execArgv, help: "Node's flags for the workers, as --exec-argv=--permission" },
+  execPath: FLAGS.execPath,
+  cwd: FLAGS.cwd,
+  output: FLAGS.output,
   connectTimeout: { value: 'TIME', read: duration, help: 'to reach the server at the start (10s)' },
   lockDuration: { value: 'TIME', read: duration, help: 'a machine that is silent for so long is dead (15s)' },
   stalledInterval: {
@@ -53,9 +41,7 @@ const OWN: Readonly<Record<string, WorkFlag>> = {
   maxStalledCount: { value: 'N', read: number, help: 'machines that may die with a chunk, and one more (2)' },
 };
 
-const BY_NAME: ReadonlyMap<string, WorkFlag & { readonly option: string }> = new Map(
-  Object.entries(OWN).map(([option, flag]) => [kebab(option), { ...flag, option }]),
-);
+const BY_NAME = byName(WORK_FLAGS);
 
 export const work: Command = {
   summary: 'do the jobs of runs on other machines (needs bullmq and ioredis)',
@@ -67,14 +53,9 @@ export const work: Command = {
     if (spec === undefined) throw new UsageError('Which SPEC? threadfactory work SPEC --name NAME');
     if (more !== undefined) throw new UsageError(`One SPEC is enough, got \`${more}\` too.`);
     if (!flags.has('name')) throw new UsageError('Under which name? threadfactory work SPEC --name NAME');
-    const options: Record<string, unknown> = {};
-    for (const [name, given] of flags) {
-      const flag = BY_NAME.get(name);
-      if (flag === undefined || typeof given === 'boolean') continue;
-      options[flag.option] = flag.many === true ? given.map(flag.read) : flag.read(given.at(-1) ?? '');
-    }
+    const options = { ...optionsOf(flags, BY_NAME), handleSignals: true, log: say };
     const engines = await import('../engines/index.js');
-    const machine = await engines.work(resolve(spec), { ...options, handleSignals: true, log: say } as never);
+    const machine = await engines.work(resolve(spec), options as never);
     await machine.stopped;
     return { status: STATUS.done, leaves: true };
   },
