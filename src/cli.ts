@@ -5,7 +5,7 @@ import { section } from './cli/help.js';
 import { parse, UsageError } from './cli/parse.js';
 import { report } from './cli/report.js';
 import { run } from './cli/run.js';
-import { describe, leave, print, quietWithoutReader, say } from './cli/streams.js';
+import { errorText, leave, print, quietWithoutReader, say } from './cli/streams.js';
 import { work } from './cli/work.js';
 import { nearest } from './nearest.js';
 import { VERSION } from './registry.js';
@@ -81,7 +81,7 @@ quietWithoutReader();
 main(process.argv.slice(2)).then(
   (ended) => end(ended),
   (error) => {
-    say(describe(error));
+    say(errorText(error));
     if (error instanceof UsageError) process.stderr.write(`See threadfactory ${commandName()}--help.\n`);
     end({ status: STATUS.wrong, leaves: true });
   },

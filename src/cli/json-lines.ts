@@ -1,6 +1,6 @@
 import type { ThreadFactory } from '../factory.js';
 import type { Failure } from '../spec.js';
-import { toJson } from './json.js';
+import { printableJson } from './json.js';
 
 /** The stream the lines go to, as much of it as is used. */
 export interface LineStream {
@@ -83,7 +83,13 @@ export class JsonLines {
 }
 
 function lineOf(index: number, job: unknown, name: 'result' | 'error', outcome: unknown): Line {
-  const pieces = [`{"index":${index},"job":`, toJson(job), `,"${name}":`, toJson(outcome), '}\n'];
+  const pieces = [
+    `{"index":${index},"job":`,
+    printableJson(job),
+    `,"${name}":`,
+    printableJson(outcome),
+    '}\n',
+  ];
   try {
     return [pieces.join('')];
   } catch {

@@ -7,7 +7,7 @@ import { types } from 'node:util';
  */
 
 /** One line, without its end. */
-export function toJson(value: unknown): string {
+export function printableJson(value: unknown): string {
   try {
     return stringify(value, nearestForm);
   } catch {

@@ -5,7 +5,7 @@ import { loadModule } from '../child/load.js';
 import { OptionError, SpecError } from '../errors.js';
 import { ThreadFactory } from '../factory.js';
 import { resolveOptions } from '../options.js';
-import { lastWords } from '../progress/words.js';
+import { lastLine } from '../progress/words.js';
 import { becomeCommand, loadedVersions, VERSION } from '../registry.js';
 import type { Summary } from '../spec.js';
 import { specOfModule } from '../spec.js';
@@ -18,7 +18,7 @@ import { parse, UsageError } from './parse.js';
 import { runHelp } from './run-help.js';
 import type { Format } from './stdin.js';
 import { jobsOf } from './stdin.js';
-import { describe, Failures, plainStream, say, statOf, takeOutput } from './streams.js';
+import { errorText, Failures, plainStream, say, statOf, takeOutput } from './streams.js';
 import { Taken } from './taken.js';
 
 /** `threadfactory run SPEC`. */
@@ -59,7 +59,7 @@ export const run: Command = {
       // A script that starts its run and leaves it at that: the command says what became of it.
       leftAtThat = taken.reasons.has(reason);
       if (leftAtThat) return;
-      say(describe(reason));
+      say(errorText(reason));
       process.exit(STATUS.wrong);
     });
     process.argv = [process.argv[0] ?? process.execPath, path, ...(given.rest ?? [])];
@@ -97,7 +97,7 @@ function onScriptsExit(taken: Taken): () => void {
 async function carryOut(taken: Taken, { path, given, format }: Errand): Promise<Ended> {
   const told = new Set<unknown>();
   const tell = (error: unknown): number => {
-    if (!told.has(error)) say(describe(error));
+    if (!told.has(error)) say(errorText(error));
     told.add(error);
     return STATUS.wrong;
   };
@@ -164,7 +164,7 @@ function statusOf(summary: Summary, { showsItself }: Taken): number {
   const early = stopped !== false || completed + failed + skipped < total;
   // How long a list is that was not read to its end the summary does not say.
   if (!showsItself && (failed > 0 || early)) {
-    say(lastWords({ ...summary, total: undefined }, { how: stopped || 'done' }, summary.duration));
+    say(lastLine({ ...summary, total: undefined }, { how: stopped || 'done' }, summary.duration));
   }
   // handleSignals has said which signal it was.
   if (stopped === 'interrupt') return Number(process.exitCode ?? 130);

@@ -26,7 +26,7 @@ export function say(text: string): void {
 }
 
 /** An error for a person: our own say in words all that there is to know, of others the stack is of use. */
-export function describe(error: unknown): string {
+export function errorText(error: unknown): string {
   if (error instanceof UsageError) return error.message;
   if (error instanceof ThreadFactoryError && error.code !== 'ERR_WORKER_START') return error.message;
   if (isTypeScriptUnknown(error)) {

@@ -12,7 +12,7 @@ import { Tap } from './tap.js';
 import type { TerminalStream } from './terminal.js';
 import { columnsOf, eraseUp, HIDE_CURSOR, hasColors, rowsOf, SHOW_CURSOR } from './terminal.js';
 import type { Outcome } from './words.js';
-import { done, lastWords } from './words.js';
+import { done, lastLine } from './words.js';
 
 /** Milliseconds between two frames. */
 export const FRAME_MS = 100;
@@ -90,7 +90,7 @@ export class LiveDisplay {
       if (rest !== '') tap.through(`${rest}\n`);
     }
     const now = snapshot();
-    const words = lastWords(now, outcome, clock.now() - this.began);
+    const words = lastLine(now, outcome, clock.now() - this.began);
     const bad = now.failed > 0 || outcome.how === 'failed';
     const [mark, style] = bad ? (['✖', 'red'] as const) : MARKS[outcome.how === 'done' ? 'good' : 'early'];
     this.through(`${SHOW_CURSOR}${paint(hasColors(stream), style, mark)} ${words}\n`);

@@ -3,7 +3,7 @@ import type { Snapshot } from '../snapshot.js';
 import { Rate } from './rate.js';
 import type { TerminalStream } from './terminal.js';
 import type { Outcome } from './words.js';
-import { count, done, lastWords, percent, speed, time } from './words.js';
+import { count, done, lastLine, percent, speed, time } from './words.js';
 
 /** Milliseconds between two lines. */
 export const LINE_MS = 5_000;
@@ -28,7 +28,7 @@ export class PlainLines {
 
   end(outcome: Outcome): void {
     if (this.ended) return;
-    this.say(lastWords(this.snapshot(), outcome, this.clock.now() - this.began));
+    this.say(lastLine(this.snapshot(), outcome, this.clock.now() - this.began));
     this.ended = true;
     this.clock.clear(this.timer);
     // Later than the last line can fail.

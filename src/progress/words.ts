@@ -58,7 +58,7 @@ const ENDINGS: Readonly<Record<Outcome['how'], string>> = {
 };
 
 /** The last line: `finished in 1m 05s: 9,997 completed, 3 failed`. */
-export function lastWords(snapshot: Counts, { how }: Outcome, elapsedMs: number): string {
+export function lastLine(snapshot: Counts, { how }: Outcome, elapsedMs: number): string {
   const { completed, failed, skipped, total } = snapshot;
   const left = total === undefined ? 0 : total - done(snapshot);
   const counts = [`${count(completed)} completed`];

@@ -9,13 +9,13 @@ import {
   namesAsFlags,
   optionsOf,
 } from '../../src/cli/flags.js';
-import { toJson } from '../../src/cli/json.js';
+import { printableJson } from '../../src/cli/json.js';
 import { JsonLines } from '../../src/cli/json-lines.js';
 import type { Given } from '../../src/cli/parse.js';
 import { parse, UsageError } from '../../src/cli/parse.js';
 import { run } from '../../src/cli/run.js';
 import { jobsOf } from '../../src/cli/stdin.js';
-import { describe as describeError, say } from '../../src/cli/streams.js';
+import { errorText, say } from '../../src/cli/streams.js';
 import { work } from '../../src/cli/work.js';
 import { OPTION_NAMES, resolveOptions } from '../../src/options.js';
 
@@ -181,7 +181,7 @@ it('`work` asks for a name', async () => {
 it('TypeScript that this Node can not load is told with what to do', () => {
   const code = 'ERR_UNKNOWN_FILE_EXTENSION';
   const text = (extension: string): string =>
-    describeError(Object.assign(new TypeError(`Unknown file extension "${extension}" for /job`), { code }));
+    errorText(Object.assign(new TypeError(`Unknown file extension "${extension}" for /job`), { code }));
   expect(text('.ts')).toMatch(/^Unknown file extension "\.ts" for \/job: .*NODE_OPTIONS='--import tsx'/);
   expect(text('.mts')).toContain('--import tsx');
   expect(text('.css')).not.toContain('tsx');
@@ -273,12 +273,12 @@ describe('a value as JSON', () => {
     [circle, '{"name":"a","self":"[Circular]","twice":[{"b":1},{"b":1}]}'],
     [() => 1, 'null'],
   ])('of %o is %s', (value, text) => {
-    expect(toJson(value)).toBe(text);
+    expect(printableJson(value)).toBe(text);
   });
 
   it('of an error has name, message, own fields, cause and stack', () => {
     const error = Object.assign(new TypeError('no', { cause: new Error('deep') }), { code: 'E_NO' });
-    expect(JSON.parse(toJson(error))).toEqual({
+    expect(JSON.parse(printableJson(error))).toEqual({
       name: 'TypeError',
       message: 'no',
       code: 'E_NO',
@@ -289,7 +289,7 @@ describe('a value as JSON', () => {
 
   it('of an AggregateError has the errors in it', () => {
     const error = new AggregateError([new RangeError('first'), 'second'], 'both');
-    expect(JSON.parse(toJson(error))).toMatchObject({
+    expect(JSON.parse(printableJson(error))).toMatchObject({
       name: 'AggregateError',
       message: 'both',
       errors: [{ name: 'RangeError', message: 'first' }, 'second'],
@@ -299,19 +299,19 @@ describe('a value as JSON', () => {
   it('is one line, whatever it is of', () => {
     let deep: unknown = 1;
     for (let level = 0; level < 100_000; level += 1) deep = [deep];
-    expect(toJson(deep)).toMatch(/^"\[Not printable: .*\]"$/);
+    expect(printableJson(deep)).toMatch(/^"\[Not printable: .*\]"$/);
     const throws = {
       get a() {
         throw new Error('mine');
       },
     };
-    expect(toJson(throws)).toBe('"[Not printable: mine]"');
-    expect(toJson({ a: 'b\nc\u2028d' })).not.toContain('\n');
+    expect(printableJson(throws)).toBe('"[Not printable: mine]"');
+    expect(printableJson({ a: 'b\nc\u2028d' })).not.toContain('\n');
   });
 });
 
 it('a value whose JSON no string can hold says what to do', () => {
-  expect(toJson({ toJSON: () => 'x'.repeat(2 ** 30) })).toBe(
+  expect(printableJson({ toJSON: () => 'x'.repeat(2 ** 30) })).toBe(
     '"[Not printable: longer than a string can be. Write it to a file in the job, and return the path]"',
   );
 });

@@ -4,7 +4,7 @@ import type { Picture } from '../../src/progress/frame.js';
 import { drawFrame, MAX_WORKER_LINES, shorten } from '../../src/progress/frame.js';
 import { jobText } from '../../src/progress/job-text.js';
 import { Rate } from '../../src/progress/rate.js';
-import { lastWords, speed, time } from '../../src/progress/words.js';
+import { lastLine, speed, time } from '../../src/progress/words.js';
 import type { Snapshot, WorkerSnapshot } from '../../src/snapshot.js';
 
 const worker = (id: number, job: unknown, more: Partial<WorkerSnapshot> = {}): WorkerSnapshot => ({
@@ -263,10 +263,10 @@ describe('words', () => {
 
   it('say how a run ended', () => {
     const early = snapshot({ completed: 4, failed: 1, total: 10 });
-    expect(lastWords(early, { how: 'interrupt' }, 12_000)).toBe(
+    expect(lastLine(early, { how: 'interrupt' }, 12_000)).toBe(
       'interrupted after 12s: 4 completed, 1 failed, 5 not run',
     );
-    expect(lastWords(snapshot({ completed: 10, skipped: 2, total: 12 }), { how: 'done' }, 65_000)).toBe(
+    expect(lastLine(snapshot({ completed: 10, skipped: 2, total: 12 }), { how: 'done' }, 65_000)).toBe(
       'finished in 1m 05s: 10 completed, 2 skipped',
     );
   });
