@@ -28,20 +28,6 @@ import { readValue } from './journal/values.js';
 export { readJournal } from './journal/read.js';
 export type * from './journal/types.js';
 
-/*
- * An append-only file of JSON lines: a header, then a line a settled job, each written before the job's event is emitted.
- * What was written is in the system's cache and so survives the death of the process at any instant; `fsync` is about the
- * death of the machine. A last line that was cut off is dropped on the next opening, and its job runs again.
- *
- * Held in memory is where each recorded job's line begins (eight bytes a job, or the keys), never a result: those are
- * read back one by one, when the list comes to their job.
- *
- * What a journal is checked for: that it was written with a `key` if there is one now; that it was written by a module of
- * the same file name, whatever its folder and its extension, since the results of one program would pass for those of
- * another; and without a `key` that each job has the value it had at its position. A list that has grown at its end is
- * fine, and so is a shorter one, such as the first ten jobs for a trial: the rest stays recorded.
- */
-
 /** Bytes after which a batch is written in parts. */
 const MAX_BATCH = 16 * 1024 * 1024;
 
@@ -78,6 +64,19 @@ interface Parts {
   readonly clock: Clock;
 }
 
+/**
+ * An append-only file of JSON lines: a header, then a line a settled job, each written before the job's event is emitted.
+ * What was written is in the system's cache and so survives the death of the process at any instant; `fsync` is about the
+ * death of the machine. A last line that was cut off is dropped on the next opening, and its job runs again.
+ *
+ * Held in memory is where each recorded job's line begins (eight bytes a job, or the keys), never a result: those are
+ * read back one by one, when the list comes to their job.
+ *
+ * What a journal is checked for: that it was written with a `key` if there is one now; that it was written by a module of
+ * the same file name, whatever its folder and its extension, since the results of one program would pass for those of
+ * another; and without a `key` that each job has the value it had at its position. A list that has grown at its end is
+ * fine, and so is a shorter one, such as the first ten jobs for a trial: the rest stays recorded.
+ */
 class FileJournal implements Journal {
   readonly recorded: number;
   readonly #path: string;

@@ -7,11 +7,6 @@ import { peakRss } from './peak-rss.js';
 import type { Summary } from './spec.js';
 import { StatsCollector } from './stats.js';
 
-/**
- * What a run comes to. Whatever settles goes the same way: into the journal, where there is one, then into the books, then to
- * those who listen, so that nobody is told of what a next run would not know.
- */
-
 /** Whom a ledger tells. Each of the payloads is made only where `wants` says so. */
 export interface LedgerEvents {
   wants(event: 'completed' | 'error'): boolean;
@@ -21,6 +16,7 @@ export interface LedgerEvents {
   skipped(index: number, job: unknown, result: unknown): void;
 }
 
+/** What a ledger is about, and what it asks and tells its run. */
 export interface LedgerOptions {
   /** The module whose jobs they are, for those who subscribe to the diagnostics channels. */
   readonly module: string;
@@ -35,6 +31,10 @@ export interface LedgerOptions {
   readonly failed: (error: unknown) => void;
 }
 
+/**
+ * What a run comes to. Whatever settles goes the same way: into the journal, where there is one, then into the books, then to
+ * those who listen, so that nobody is told of what a next run would not know.
+ */
 export class Ledger {
   readonly tally: Tally;
   readonly stats: StatsCollector;

@@ -9,8 +9,6 @@ import type { FlagShape } from './parse.js';
 import { parse, UsageError } from './parse.js';
 import { say } from './streams.js';
 
-/** `threadfactory work SPEC --name NAME`: makes this machine one of those that do a run's jobs. */
-
 /** Without a flag: secrets, since whoever lists processes would see them; what is no text; what this command always does. */
 type Flagless = 'connection' | 'secret' | 'handleSignals' | 'log' | 'bullmq';
 
@@ -43,6 +41,7 @@ const WORK_FLAGS: Readonly<Record<Exclude<keyof WorkOptions, Flagless>, Flag>> =
 
 const BY_NAME = byName(WORK_FLAGS);
 
+/** `threadfactory work SPEC --name NAME`: makes this machine one of those that do a run's jobs. */
 export const work: Command = {
   summary: 'do the jobs of runs on other machines (needs bullmq and ioredis)',
   help: workHelp,

@@ -134,6 +134,7 @@ export interface SettledLine extends JobLine {
   readonly duration: number;
 }
 
+/** The first line: what the journal is of. */
 export interface HeaderLine {
   readonly type: 'header';
   readonly version: number;
@@ -144,17 +145,20 @@ export interface HeaderLine {
   readonly createdAt: number;
 }
 
+/** A job completed. */
 export interface CompletedLine extends SettledLine {
   readonly type: 'completed';
   /** Decodes the result. Throws a JournalError if this version of Node can't read it. */
   result(): unknown;
 }
 
+/** A job failed for good; a later line may be of the next run, which tries it again. */
 export interface FailedLine extends SettledLine {
   readonly type: 'failed';
   readonly error: Error;
 }
 
+/** An attempt failed, and another one was going to follow. */
 export interface RetryLine extends JobLine {
   readonly type: 'retry';
   readonly error: Error;
@@ -164,6 +168,7 @@ export interface RetryLine extends JobLine {
   readonly delay: number;
 }
 
+/** A worker ended that was not asked to. */
 export interface CrashLine {
   readonly type: 'crash';
   /** The worker's number. */
@@ -173,6 +178,7 @@ export interface CrashLine {
   readonly at: number;
   readonly code: number | null;
   readonly signal: string | null;
+  /** The indices of the jobs it held. */
   readonly jobs: readonly number[];
 }
 

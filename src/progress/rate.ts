@@ -1,10 +1,3 @@
-/**
- * How many jobs settle in a second, as a moving average, and how long the rest will take at that.
- *
- * The average is over the last half minute; where fewer than a score of jobs settled in it, over as long a time as
- * holds that many, so that a list of slow jobs has a rate too.
- */
-
 const WINDOW_MS = 30_000;
 const ENOUGH_JOBS = 20;
 /** Samples closer together than this are one. */
@@ -19,6 +12,12 @@ interface Sample {
   readonly settled: number;
 }
 
+/**
+ * How many jobs settle in a second, as a moving average, and how long the rest will take at that.
+ *
+ * The average is over the last half minute; where fewer than a score of jobs settled in it, over as long a time as
+ * holds that many, so that a list of slow jobs has a rate too.
+ */
 export class Rate {
   private samples: Sample[] = [];
   private latest: Sample | undefined;
