@@ -1,7 +1,7 @@
 import stringWidth from 'string-width';
 import type { Snapshot, WorkerSnapshot } from '../snapshot.js';
 import { jobText } from './job-text.js';
-import { count, done, percent, speed, time } from './words.js';
+import { count, done, factsOf, time } from './words.js';
 
 /**
  * What a live display shows, as lines: one for each worker if they are few, and one with the bar and the counts. Pure.
@@ -13,7 +13,6 @@ export interface Picture {
   readonly elapsedMs: number;
   /** Jobs a second, where it is known. */
   readonly rate: number | undefined;
-  readonly etaMs: number | undefined;
   /** Milliseconds that a worker has been at what it does now. */
   busyMs(worker: WorkerSnapshot): number;
   /** Of the terminal, in cells. */
@@ -95,7 +94,7 @@ function workerLine(worker: WorkerSnapshot, picture: Picture, width: number): st
 interface Part {
   readonly text: string;
   readonly rank: number;
-  readonly style?: Style;
+  readonly style?: Style | undefined;
 }
 
 function countsLine(picture: Picture, width: number, hiddenWorkers: number): string {
@@ -116,32 +115,26 @@ function countsLine(picture: Picture, width: number, hiddenWorkers: number): str
   return share === undefined || room < MIN_BAR ? line : `${bar(share, room, colors)}  ${line}`;
 }
 
-function partsOf(picture: Picture, hiddenWorkers: number): Part[] {
-  const { snapshot, rate, etaMs, elapsedMs } = picture;
-  const { phase, paused, failed, skipped, total } = snapshot;
-  if (phase === 'listing') {
-    return [
-      { text: 'listing the jobs', rank: 9 },
-      { text: time(elapsedMs), rank: 1, style: 'dim' },
-    ];
-  }
-  const known = percent(snapshot);
-  const parts: Part[] = [];
-  if (phase !== 'working') parts.push({ text: phase, rank: 8, style: 'yellow' });
-  else if (paused) parts.push({ text: 'paused', rank: 8, style: 'yellow' });
-  if (known !== undefined) parts.push({ text: `${known}%`.padStart(4), rank: 5, style: 'bold' });
-  const of = total === undefined ? ' done' : `/${count(total)}`;
-  parts.push({ text: `${count(done(snapshot))}${of}`, rank: 9 });
-  if (failed > 0) parts.push({ text: `${count(failed)} failed`, rank: 7, style: 'red' });
-  if (skipped > 0) parts.push({ text: `${count(skipped)} skipped`, rank: 2, style: 'dim' });
-  if (hiddenWorkers > 0) parts.push({ text: `${count(hiddenWorkers)} workers`, rank: 0, style: 'dim' });
-  if (rate !== undefined && phase === 'working') parts.push({ text: speed(rate), rank: 3 });
-  if (total === undefined) parts.push({ text: 'list still open', rank: 4, style: 'dim' });
-  parts.push({ text: time(elapsedMs), rank: 1, style: 'dim' });
-  if (etaMs !== undefined && phase === 'working' && !paused) {
-    parts.push({ text: `ETA ${time(etaMs)}`, rank: 6 });
-  }
-  return parts;
+function partsOf({ snapshot, rate, elapsedMs }: Picture, hiddenWorkers: number): Part[] {
+  const elapsed: Part = { text: time(elapsedMs), rank: 1, style: 'dim' };
+  if (snapshot.phase === 'listing') return [{ text: 'listing the jobs', rank: 9 }, elapsed];
+  const { phase, percent, counts, failed, skipped, speed, eta } = factsOf(snapshot, rate);
+  const workers = hiddenWorkers > 0 ? `${count(hiddenWorkers)} workers` : undefined;
+  const open = snapshot.total === undefined ? 'list still open' : undefined;
+  const part = (text: string | undefined, rank: number, style?: Style): Part[] =>
+    text === undefined ? [] : [{ text, rank, style }];
+  return [
+    ...part(phase, 8, 'yellow'),
+    ...part(percent?.padStart(4), 5, 'bold'),
+    ...part(counts, 9),
+    ...part(failed, 7, 'red'),
+    ...part(skipped, 2, 'dim'),
+    ...part(workers, 0, 'dim'),
+    ...part(speed, 3),
+    ...part(open, 4, 'dim'),
+    elapsed,
+    ...part(eta, 6),
+  ];
 }
 
 function bar(share: number, width: number, colors: boolean): string {

@@ -12,7 +12,7 @@ import { Tap } from './tap.js';
 import type { TerminalStream } from './terminal.js';
 import { columnsOf, eraseUp, HIDE_CURSOR, hasColors, rowsOf, SHOW_CURSOR } from './terminal.js';
 import type { Outcome } from './words.js';
-import { done, lastLine } from './words.js';
+import { lastLine } from './words.js';
 
 /** Milliseconds between two frames. */
 export const FRAME_MS = 100;
@@ -115,12 +115,10 @@ export class LiveDisplay {
     const seen = snapshot();
     this.rate.observe(now, seen.completed + seen.failed);
     for (const worker of seen.workers) this.noteBusy(worker, now);
-    const { total, phase } = seen;
     this.lines = drawFrame({
       snapshot: seen,
       elapsedMs: now - this.began,
       rate: this.rate.perSecond,
-      etaMs: total === undefined || phase !== 'working' ? undefined : this.rate.eta(total - done(seen)),
       busyMs: ({ id }) => now - (this.busy.get(id)?.since ?? now),
       columns: this.columns,
       rows: rowsOf(stream),

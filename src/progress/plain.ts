@@ -3,7 +3,7 @@ import type { Snapshot } from '../snapshot.js';
 import { Rate } from './rate.js';
 import type { TerminalStream } from './terminal.js';
 import type { Outcome } from './words.js';
-import { count, done, lastLine, percent, speed, time } from './words.js';
+import { factsOf, lastLine, time } from './words.js';
 
 /** Milliseconds between two lines. */
 export const LINE_MS = 5_000;
@@ -47,7 +47,7 @@ export class PlainLines {
     const seen = this.snapshot();
     const now = this.clock.now();
     this.rate.observe(now, seen.completed + seen.failed);
-    this.say(wordsFor(seen, this.rate, now - this.began));
+    this.say(wordsFor(seen, this.rate.perSecond, now - this.began));
   }
 
   private say(words: string): void {
@@ -62,20 +62,8 @@ export class PlainLines {
 }
 
 /** `46%, 4,600/10,000, 3 failed, 153/s, ETA 35s`, with what is known of it. */
-function wordsFor(snapshot: Snapshot, rate: Rate, elapsedMs: number): string {
-  const { phase, paused, failed, skipped, total } = snapshot;
-  if (phase === 'listing') return `listing the jobs, ${time(elapsedMs)}`;
-  const words: string[] = [];
-  if (phase !== 'working') words.push(phase);
-  else if (paused) words.push('paused');
-  const known = percent(snapshot);
-  if (known !== undefined) words.push(`${known}%`);
-  words.push(`${count(done(snapshot))}${total === undefined ? ' done' : `/${count(total)}`}`);
-  if (failed > 0) words.push(`${count(failed)} failed`);
-  if (skipped > 0) words.push(`${count(skipped)} skipped`);
-  const { perSecond } = rate;
-  if (perSecond !== undefined && phase === 'working') words.push(speed(perSecond));
-  const eta = total === undefined ? undefined : rate.eta(total - done(snapshot));
-  if (eta !== undefined && phase === 'working' && !paused) words.push(`ETA ${time(eta)}`);
-  return words.join(', ');
+function wordsFor(snapshot: Snapshot, rate: number | undefined, elapsedMs: number): string {
+  if (snapshot.phase === 'listing') return `listing the jobs, ${time(elapsedMs)}`;
+  const facts = Object.values(factsOf(snapshot, rate));
+  return facts.filter((fact) => fact !== undefined).join(', ');
 }

@@ -13,7 +13,7 @@ interface Sample {
 }
 
 /**
- * How many jobs settle in a second, as a moving average, and how long the rest will take at that.
+ * How many jobs settle in a second, as a moving average.
  *
  * The average is over the last half minute; where fewer than a score of jobs settled in it, over as long a time as
  * holds that many, so that a list of slow jobs has a rate too.
@@ -44,12 +44,6 @@ export class Rate {
     const ms = this.latest.at - first.at;
     const settled = this.latest.settled - first.settled;
     return ms < WARM_UP_MS || settled <= 0 ? undefined : (settled / ms) * 1000;
-  }
-
-  /** Milliseconds for so many jobs more; undefined where there is no rate. */
-  eta(remaining: number): number | undefined {
-    const { perSecond } = this;
-    return perSecond === undefined ? undefined : (remaining / perSecond) * 1000;
   }
 
   /** Whether the window is long enough, in time and in jobs, without its oldest sample. */

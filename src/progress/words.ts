@@ -41,10 +41,46 @@ export function done({ completed, failed, skipped }: Omit<Counts, 'total'>): num
 }
 
 /** Whole percent, rounded down: 100 means all. Undefined while nobody knows of how many. */
-export function percent(snapshot: Counts): number | undefined {
+function percent(snapshot: Counts): number | undefined {
   const { total } = snapshot;
   if (total === undefined) return undefined;
   return total === 0 ? 100 : Math.floor((done(snapshot) / total) * 100);
+}
+
+/** What there is to say of a run that is on, each in words; undefined where it is not so, or nobody knows. */
+export interface Facts {
+  /** What it does, unless that is simply its work. */
+  readonly phase: string | undefined;
+  readonly percent: string | undefined;
+  readonly counts: string;
+  readonly failed: string | undefined;
+  readonly skipped: string | undefined;
+  readonly speed: string | undefined;
+  readonly eta: string | undefined;
+}
+
+/**
+ * The facts of a run whose list is there, in the order in which they are said.
+ *
+ * @param rate jobs a second, where it is known
+ */
+export function factsOf(snapshot: Snapshot, rate: number | undefined): Facts {
+  const { phase, paused, failed, skipped, total } = snapshot;
+  const isWorking = phase === 'working';
+  const known = percent(snapshot);
+  const isTimed = rate !== undefined && isWorking;
+  return {
+    phase: isWorking ? (paused ? 'paused' : undefined) : phase,
+    percent: known === undefined ? undefined : `${known}%`,
+    counts: `${count(done(snapshot))}${total === undefined ? ' done' : `/${count(total)}`}`,
+    failed: failed > 0 ? `${count(failed)} failed` : undefined,
+    skipped: skipped > 0 ? `${count(skipped)} skipped` : undefined,
+    speed: isTimed ? speed(rate) : undefined,
+    eta:
+      isTimed && total !== undefined && !paused
+        ? `ETA ${time(((total - done(snapshot)) / rate) * 1000)}`
+        : undefined,
+  };
 }
 
 const ENDINGS: Readonly<Record<Outcome['how'], string>> = {
