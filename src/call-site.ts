@@ -102,13 +102,19 @@ export function moduleOfCaller(file: string | undefined): ModuleRef {
   );
 }
 
+/** A module named by the user; the parameters and errors are those of `fileNamed`. */
+export function moduleNamed(given: string | URL, caller: string | undefined): ModuleRef {
+  // Where the format leaves it open, what loaded the caller can load this: a hook of the user's, or a test runner.
+  return refOf(fileNamed(given, caller), caller?.startsWith('file:') ? 'import' : 'require');
+}
+
 /**
- * A module named by the user: a path relative to the caller, an absolute path, a `file:` URL.
+ * A file named by the user: by a path relative to the caller, an absolute path, a `file:` URL.
  * @param given what was named
  * @param caller the calling file or URL, if known
  * @throws SpecError where there is no such file
  */
-export function moduleNamed(given: string | URL, caller: string | undefined): ModuleRef {
+export function fileNamed(given: string | URL, caller: string | undefined): string {
   const text = String(given);
   const path = pathNamed(given, caller);
   const from = path === text ? '' : ` (given as "${text}")`;
@@ -117,8 +123,7 @@ export function moduleNamed(given: string | URL, caller: string | undefined): Mo
     throw new SpecError(`There is no module ${path}${from}. Pass the path of a file.`);
   if (found.isDirectory())
     throw new SpecError(`${path}${from} is a folder. Pass the path of a module in it.`);
-  // Where the format leaves it open, what loaded the caller can load this: a hook of the user's, or a test runner.
-  return refOf(path, caller?.startsWith('file:') ? 'import' : 'require');
+  return path;
 }
 
 function pathNamed(given: string | URL, caller: string | undefined): string {

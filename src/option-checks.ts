@@ -9,6 +9,9 @@ export type Check<T> = (value: unknown, name: string) => T;
 /** Node fires a timer longer than this at once. Also the largest delay and timeout in ms, nearly 25 days. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;
 
+/** Jobs that one process can sensibly have open at once. */
+export const MAX_CONCURRENCY = 65_536;
+
 /** An OptionError in the one style: what was expected of which option, and what it got instead. */
 export function expected(name: string, what: string, value: unknown, got = describe(value)): OptionError {
   return new OptionError(`Expected \`${name}\` to be ${what}, got ${got}`);

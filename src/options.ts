@@ -9,6 +9,7 @@ import {
   isFunction,
   isPlainText,
   isRecord,
+  MAX_CONCURRENCY,
   MAX_TIMER_MS,
   milliseconds,
   oneOf,
@@ -223,9 +224,6 @@ export interface ResolvedOptions {
   readonly module: string | undefined;
   readonly engine: Engine | undefined;
 }
-
-/** Jobs that one process can sensibly have open at once. */
-const MAX_CONCURRENCY = 65_536;
 
 // An object, so that the compiler sees to it that no option is forgotten.
 const KNOWN: Readonly<Record<keyof ThreadFactoryOptions, true>> = {

@@ -1,12 +1,5 @@
 import type { EngineDriver, EngineSetup, OpenEngine } from '../engine.js';
-import {
-  expected,
-  expectedSecret,
-  isPlainText,
-  isRecord,
-  milliseconds,
-  rejectUnknown,
-} from '../option-checks.js';
+import { expectedSecret, isPlainText, isRecord, milliseconds, rejectUnknown } from '../option-checks.js';
 import type { Engine } from '../options.js';
 import type { Backend } from './backend.js';
 import { BullMqBackend } from './bullmq-backend.js';
@@ -14,6 +7,7 @@ import type { Connection } from './connection.js';
 import { checkConnection, checkServer } from './connection.js';
 import { Dispatcher } from './dispatcher.js';
 import type { BullMqModule } from './library.js';
+import { checkModule } from './library.js';
 import { checkName, namesOf, randomName, runOf, specHash } from './names.js';
 import { Relay } from './relay.js';
 
@@ -62,17 +56,18 @@ export interface BullMqOptions {
   bullmq?: BullMqModule | undefined;
 }
 
-const KNOWN = [
-  'connection',
-  'name',
-  'prefix',
-  'secret',
-  'connectTimeout',
-  'downTimeout',
-  'noWorkersTimeout',
-  'pollInterval',
-  'bullmq',
-] as const satisfies (keyof BullMqOptions)[];
+// An object, so that the compiler sees to it that no option is forgotten.
+const KNOWN: Readonly<Record<keyof BullMqOptions, true>> = {
+  connection: true,
+  name: true,
+  prefix: true,
+  secret: true,
+  connectTimeout: true,
+  downTimeout: true,
+  noWorkersTimeout: true,
+  pollInterval: true,
+  bullmq: true,
+};
 
 /**
  * Runs the jobs of a factory on other machines, by BullMQ: `new ThreadFactory(spec, { engine: bullmq({ … }) })`. Connects
@@ -88,9 +83,8 @@ export function bullmq(options: BullMqOptions): Engine {
 type Checked = ReturnType<typeof checkOptions>;
 
 function checkOptions(given: unknown) {
-  if (!isRecord(given))
-    throw expected('options', 'an object such as `{ connection, name }`', given, typeof given);
-  rejectUnknown(Object.keys(given), KNOWN);
+  if (!isRecord(given)) throw expectedSecret('options', 'an object such as `{ connection, name }`', given);
+  rejectUnknown(Object.keys(given), Object.keys(KNOWN));
   const time = (name: keyof BullMqOptions): number | undefined =>
     given[name] === undefined ? undefined : milliseconds(given[name], name);
   return {
@@ -102,7 +96,7 @@ function checkOptions(given: unknown) {
     downTimeout: time('downTimeout'),
     noWorkersTimeout: time('noWorkersTimeout'),
     pollInterval: time('pollInterval') ?? 1_000,
-    bullmq: given.bullmq as BullMqModule | undefined,
+    bullmq: checkModule(given.bullmq),
   };
 }
 

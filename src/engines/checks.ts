@@ -1,4 +1,6 @@
+import type { EngineError } from '../errors.js';
 import { engineError } from './codes.js';
+import { fromJson } from './json-values.js';
 
 /** Strict looks at what came through the queue: exact keys, exact types, bounded sizes. */
 
@@ -56,4 +58,27 @@ export function list(value: unknown, what: string, most: number): readonly unkno
 /** The error of an envelope that is not as it must be. Never shows the payload. */
 export function bad(what: string, why: string) {
   return engineError('ERR_ENGINE_ENVELOPE', `What came through the queue can not be used: ${what} ${why}`);
+}
+
+/** What a text holds as JSON. @throws EngineError (`ERR_ENGINE_ENVELOPE`) where it is none */
+export function parsed(body: string, what: string): unknown {
+  try {
+    return fromJson(body);
+  } catch {
+    throw bad(what, 'is no JSON');
+  }
+}
+
+/**
+ * @param json what is to go through the queue; @param limit bytes it may have
+ * @param advice what to do instead
+ * @returns the error of one that is too large
+ */
+export function tooLarge(json: string, what: string, limit: number, advice: string): EngineError | undefined {
+  const bytes = json.length < limit / 4 ? 0 : Buffer.byteLength(json);
+  if (bytes <= limit) return undefined;
+  return engineError(
+    'ERR_ENGINE_PAYLOAD_TOO_LARGE',
+    `${what} has ${bytes} bytes as JSON, more than the ${limit} that go through the queue: ${advice}`,
+  );
 }

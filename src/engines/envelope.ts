@@ -1,5 +1,4 @@
-import { amount, bad, list, strictFields, text, whole } from './checks.js';
-import { fromJson } from './json-values.js';
+import { amount, bad, list, parsed, strictFields, text, whole } from './checks.js';
 import { MAX_BODY, MAX_INDEX, MAX_JOBS, NAME } from './limits.js';
 import { isSigned, sign } from './signature.js';
 
@@ -103,7 +102,12 @@ function checkEnvelope(data: unknown, chunk: string): Envelope {
 }
 
 function readJobs({ body, count }: Envelope): ChunkJobs {
-  const fields = strictFields(parse(body), 'its body', ['first', 'jobs'], ['indices', 'attempts', 'absent']);
+  const fields = strictFields(
+    parsed(body, 'its body'),
+    'its body',
+    ['first', 'jobs'],
+    ['indices', 'attempts', 'absent'],
+  );
   const first = whole(fields.first, 'its first index', 0, MAX_INDEX);
   const jobs = [...list(fields.jobs, 'its list', MAX_JOBS)];
   if (jobs.length !== count) throw bad('its list', `has ${jobs.length} jobs, not ${count}`);
@@ -125,14 +129,6 @@ function numbers(value: unknown, what: string, count: number, least: number): re
   const all = list(value, what, MAX_JOBS).map((one) => whole(one, what, least, MAX_INDEX));
   if (all.length !== count) throw bad(what, `are ${all.length}, not ${count}`);
   return all;
-}
-
-function parse(body: string): unknown {
-  try {
-    return fromJson(body);
-  } catch {
-    throw bad('its body', 'is no JSON');
-  }
 }
 
 function signed({ run, chunk, spec, timeout, count, body }: Envelope): readonly string[] {

@@ -1,5 +1,6 @@
 import type * as BullMq from 'bullmq';
 import type { Redis } from 'ioredis';
+import { expected, isFunction } from '../option-checks.js';
 import { engineError } from './codes.js';
 
 /** The packages of the engine, loaded when a run begins: whoever does not use it needs neither. */
@@ -12,6 +13,16 @@ export interface Library {
 
 /** A module of bullmq that the user hands over, in place of the installed one. */
 export type BullMqModule = Pick<Library, 'Queue' | 'QueueEvents' | 'Worker'>;
+
+/** @throws OptionError where it is no bullmq */
+export function checkModule(value: unknown): BullMqModule | undefined {
+  if (value === undefined) return undefined;
+  const module = value as Partial<Record<keyof BullMqModule, unknown>> | null;
+  if (isFunction(module?.Queue) && isFunction(module.QueueEvents) && isFunction(module.Worker)) {
+    return value as BullMqModule;
+  }
+  throw expected('bullmq', "the module itself, as `require('bullmq')`", value);
+}
 
 /**
  * @param given the user's own bullmq

@@ -1,8 +1,4 @@
-import { realpathSync, statSync } from 'node:fs';
-import { isAbsolute, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Clock } from '../clock.js';
-import { SpecError } from '../errors.js';
 import { childOptions } from '../flags.js';
 import type { SpawnChild } from '../manager/child.js';
 import { forker } from '../manager/fork.js';
@@ -16,22 +12,6 @@ import { specHash } from './names.js';
 import type { CheckedWork } from './work-options.js';
 
 /** What a machine is made of, from what its operator said: the module, and how children are forked. */
-
-/**
- * @param module a path (relative to `from`) or `file:` URL: the operator's own word, and the only code that runs here
- * @throws SpecError where there is no such file
- */
-export function resolveModule(module: string | URL, from: string): string {
-  const text = String(module);
-  const path = text.startsWith('file:') ? fileURLToPath(text) : isAbsolute(text) ? text : resolve(from, text);
-  let cause: unknown;
-  try {
-    if (statSync(path).isFile()) return realpathSync(path);
-  } catch (error) {
-    cause = error;
-  }
-  throw new SpecError(`There is no module ${path} (given as "${text}"). Pass the path of a file.`, { cause });
-}
 
 /** How a machine forks and what it is called. */
 export function machineSetup(

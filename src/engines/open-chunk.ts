@@ -1,7 +1,7 @@
 import { WorkerCrashError } from '../errors.js';
 import { isFailed, type Settlement } from '../manager/tally.js';
 import { indexAt } from '../protocol.js';
-import { engineError } from './codes.js';
+import { tooLarge } from './checks.js';
 import type { ChunkJobs } from './envelope.js';
 import { toJson } from './json-values.js';
 import { MAX_OUTCOME, MAX_PROGRESS, MAX_PROGRESS_SIZE, MAX_VALUE_BYTES } from './limits.js';
@@ -11,6 +11,7 @@ import { errorToJson } from './wire-errors.js';
 
 /** A chunk that a machine is running: collects what becomes of its jobs, in columns. */
 
+const ADVICE = 'write it to a store or a file, and send its key or path';
 /** Characters of results and errors that one report holds at most; what comes after that runs again. */
 const ROOM = MAX_OUTCOME / 2;
 
@@ -75,7 +76,7 @@ export class OpenChunk {
   note(index: number, data: unknown, id: number): boolean {
     const json = data === undefined ? 'null' : toJson(data, `progress of job ${index}`);
     const refusal =
-      json instanceof Error ? json : tooLarge(json, `Progress of job ${index}`, MAX_PROGRESS_SIZE);
+      json instanceof Error ? json : tooLarge(json, `Progress of job ${index}`, MAX_PROGRESS_SIZE, ADVICE);
     if (refusal !== undefined) {
       const position = this.jobs.jobs.findIndex((_, at) => this.indexAt(at) === index);
       if (!this.spoiled.has(position)) this.spoiled.set(position, refusal);
@@ -128,7 +129,7 @@ export class OpenChunk {
     const index = this.indexAt(position);
     const json = toJson(result, `the result of job ${index}`);
     if (typeof json !== 'string') return json;
-    const refusal = tooLarge(json, `The result of job ${index}`, MAX_VALUE_BYTES);
+    const refusal = tooLarge(json, `The result of job ${index}`, MAX_VALUE_BYTES, ADVICE);
     if (refusal !== undefined) return refusal;
     if (this.size + json.length > ROOM) this.again.push(position);
     else {
@@ -137,7 +138,8 @@ export class OpenChunk {
     }
     return undefined;
   }
-  /** Another try of what does not fit can do no harm: it is not charged. */
+
+  /** Notes a failure. One that does not fit runs again, uncharged, which can do no harm. */
   private fail(position: number, kind: FailureKind, error: unknown): void {
     const json = errorToJson(error);
     const { length } = JSON.stringify(json);
@@ -147,14 +149,4 @@ export class OpenChunk {
       this.failed.push([position, kind, json]);
     }
   }
-}
-
-function tooLarge(json: string, what: string, limit: number): Error | undefined {
-  const bytes = json.length < limit / 4 ? 0 : Buffer.byteLength(json);
-  if (bytes <= limit) return undefined;
-  return engineError(
-    'ERR_ENGINE_PAYLOAD_TOO_LARGE',
-    `${what} has ${bytes} bytes as JSON, more than the ${limit} that go through the queue: ` +
-      'write it to a store or a file, and send its key or path',
-  );
 }

@@ -1,5 +1,4 @@
-import { amount, bad, list, strictFields, text, whole } from './checks.js';
-import { fromJson } from './json-values.js';
+import { amount, bad, list, parsed, strictFields, text, whole } from './checks.js';
 import { MAX_INDEX, MAX_JOBS, MAX_OUTCOME, MAX_PROGRESS, NAME } from './limits.js';
 import { isSigned, sign } from './signature.js';
 
@@ -71,7 +70,7 @@ export function readOutcome(
     throw bad('an outcome', 'is not signed with our secret');
   }
   const fields = strictFields(
-    parse(said),
+    parsed(said, 'an outcome'),
     'an outcome',
     ['machine', 'values', 'ids', 'startedAt', 'starts', 'durations'],
     ['absent', 'failed', 'again', 'progress'],
@@ -128,13 +127,5 @@ function checkEndings({ absent, failed, again }: Outcome, count: number): void {
     const [position, kind] = list(entry, 'a failure', 3);
     once(position);
     if (!KINDS.includes(kind)) throw bad('a failure', 'is of no known kind');
-  }
-}
-
-function parse(body: string): unknown {
-  try {
-    return fromJson(body);
-  } catch {
-    throw bad('an outcome', 'is no JSON');
   }
 }

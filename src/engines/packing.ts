@@ -1,9 +1,11 @@
 import type { Parcel } from '../manager/batch.js';
 import { pickParcel } from '../manager/batch.js';
 import { indexAt } from '../protocol.js';
-import { engineError } from './codes.js';
+import { tooLarge } from './checks.js';
 import { toJson } from './json-values.js';
 import { CHUNK_BYTES, MAX_VALUE_BYTES } from './limits.js';
+
+const ADVICE = 'list a key or a path, and read the data in workerProcess';
 
 /** A parcel made ready for the queue: cut where it is too large, without what can't be sent. */
 export interface Packed {
@@ -45,12 +47,6 @@ export function pack(parcel: Parcel): Packed {
 
 function jobText(job: unknown, index: number): string | Error {
   const json = toJson(job, `job ${index}`);
-  if (typeof json !== 'string' || json.length < MAX_VALUE_BYTES / 4) return json;
-  const bytes = Buffer.byteLength(json);
-  if (bytes <= MAX_VALUE_BYTES) return json;
-  return engineError(
-    'ERR_ENGINE_PAYLOAD_TOO_LARGE',
-    `Job ${index} has ${bytes} bytes as JSON, more than the ${MAX_VALUE_BYTES} that go through the queue: ` +
-      'list a key or a path, and read the data in workerProcess',
-  );
+  if (typeof json !== 'string') return json;
+  return tooLarge(json, `Job ${index}`, MAX_VALUE_BYTES, ADVICE) ?? json;
 }

@@ -2,9 +2,11 @@ import { defaultWorkers } from '../cpu-quota.js';
 import {
   boolean,
   expected,
+  expectedSecret,
   isFunction,
   isPlainText,
   isRecord,
+  MAX_CONCURRENCY,
   milliseconds,
   oneOf,
   path,
@@ -15,6 +17,7 @@ import { checkSecret } from './bullmq.js';
 import type { Connection } from './connection.js';
 import { checkConnection, connectionFromEnv, readSecret } from './connection.js';
 import type { BullMqModule } from './library.js';
+import { checkModule } from './library.js';
 import { checkName, machineName } from './names.js';
 
 /** How a machine works. Times are milliseconds. */
@@ -171,8 +174,7 @@ export type CheckedWork = ReturnType<typeof checkWorkOptions>;
 
 /** @throws OptionError */
 export function checkWorkOptions(given: unknown, env: NodeJS.ProcessEnv) {
-  if (!isRecord(given))
-    throw expected('options', 'an object such as `{ name, connection }`', given, typeof given);
+  if (!isRecord(given)) throw expectedSecret('options', 'an object such as `{ name, connection }`', given);
   rejectUnknown(Object.keys(given), Object.keys(KNOWN));
   const take = <T>(name: keyof WorkOptions, check: (value: unknown, name: string) => T): T | undefined =>
     given[name] === undefined ? undefined : check(given[name], name);
@@ -183,7 +185,7 @@ export function checkWorkOptions(given: unknown, env: NodeJS.ProcessEnv) {
     secret: take('secret', checkSecret) ?? secretFromEnv(env),
     machine: take('machine', checkName) ?? machineName(),
     workers: take('workers', wholeNumber(1)) ?? defaultWorkers(),
-    concurrency: take('concurrency', wholeNumber(1)) ?? 1,
+    concurrency: take('concurrency', wholeNumber(1, MAX_CONCURRENCY)) ?? 1,
     startupTimeout: take('startupTimeout', milliseconds) ?? 30_000,
     shutdownTimeout: take('shutdownTimeout', milliseconds) ?? 5_000,
     grace: take('grace', milliseconds) ?? 10_000,
@@ -200,7 +202,7 @@ export function checkWorkOptions(given: unknown, env: NodeJS.ProcessEnv) {
     maxStalledCount: take('maxStalledCount', wholeNumber(0)) ?? 2,
     handleSignals: take('handleSignals', boolean) ?? false,
     log: take('log', hears),
-    bullmq: given.bullmq as BullMqModule | undefined,
+    bullmq: checkModule(given.bullmq),
   };
 }
 

@@ -1,6 +1,7 @@
-import { fileURLToPath } from 'node:url';
+import { realpathSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { Worker as BullMqWorker, Job } from 'bullmq';
-import { callerFile } from '../call-site.js';
+import { callerFile, fileNamed } from '../call-site.js';
 import type { Timer } from '../clock.js';
 import { systemClock } from '../clock.js';
 import { listen } from '../listeners.js';
@@ -12,7 +13,7 @@ import { BEAT_MS } from './fleet-book.js';
 import type { Library } from './library.js';
 import { loadLibrary } from './library.js';
 import { Machine } from './machine.js';
-import { machineSetup, resolveModule } from './machine-setup.js';
+import { machineSetup } from './machine-setup.js';
 import type { Names } from './names.js';
 import { namesOf } from './names.js';
 import { Link } from './redis.js';
@@ -55,13 +56,12 @@ export async function work(module: string | URL, options: WorkOptions): Promise<
   if (isWorker()) return await new Promise<never>(() => {});
   const caller = callerFile(work, SELF, __filename);
   const checked = checkWorkOptions(options, process.env);
-  const from = caller?.startsWith('file:') ? fileURLToPath(caller) : caller;
-  const path = resolveModule(module, from === undefined ? process.cwd() : `${from}/..`);
+  // The operator's own word, and the only code that runs here.
+  const path = realpathSync(fileNamed(module, caller ?? resolve('a file of this folder')));
   return await startMachine(path, checked);
 }
 
-/** The same for a path that is absolute and options that are checked. */
-export async function startMachine(path: string, options: CheckedWork): Promise<Work> {
+async function startMachine(path: string, options: CheckedWork): Promise<Work> {
   checkServer(options.connection);
   const [library, parentDeath] = await Promise.all([loadLibrary(options.bullmq), probeParentDeathSignal()]);
   const at = new Station(path, options, library, parentDeath);

@@ -71,7 +71,7 @@ describe.skipIf(!hasRedis)(`more than one machine (${WITHOUT_REDIS} else)`, () =
     const folder = work(dirname(SPEC), { name, connection: server.connection });
     await expect(folder).rejects.toMatchObject({
       code: 'ERR_SPEC',
-      message: expect.stringContaining('no module'),
+      message: expect.stringContaining('is a folder'),
     });
   });
 

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { bullmq } from '../../src/engines/bullmq.js';
 import {
   checkServer,
   connectionFromEnv,
@@ -13,6 +14,7 @@ import { checkName, namesOf, runOf } from '../../src/engines/names.js';
 import { readOutcome, writeOutcome } from '../../src/engines/outcome.js';
 import { pack } from '../../src/engines/packing.js';
 import { errorToJson } from '../../src/engines/wire-errors.js';
+import { checkWorkOptions } from '../../src/engines/work-options.js';
 import { errorFromWire } from '../../src/error-wire.js';
 
 /** What comes through the queue was written by whoever can write there. */
@@ -225,5 +227,31 @@ describe('names', () => {
     expect(runOf('run.jsonl')).toBe(runOf(resolve('run.jsonl')));
     expect(runOf('run.jsonl')).not.toBe(runOf(resolve('elsewhere', 'run.jsonl')));
     expect(runOf(undefined)).not.toBe(runOf(undefined));
+  });
+});
+
+describe('what is no option is refused in words', () => {
+  const connection = { host: 'h' };
+  const work = (options: unknown) => () => checkWorkOptions(options, {});
+  it.each([
+    [
+      () => bullmq(null as never),
+      'Expected `options` to be an object such as `{ connection, name }`, got `null`',
+    ],
+    [work([]), 'Expected `options` to be an object such as `{ name, connection }`, got an array'],
+    [
+      () => bullmq({ connection, name: 'n', bullmq: 5 as never }),
+      "Expected `bullmq` to be the module itself, as `require('bullmq')`, got `5` (number)",
+    ],
+    [
+      work({ connection, name: 'n', bullmq: {} }),
+      "Expected `bullmq` to be the module itself, as `require('bullmq')`, got an object",
+    ],
+    [
+      work({ connection, name: 'n', concurrency: 1e9 }),
+      'Expected `concurrency` to be a whole number, from 1 to 65536, got `1000000000` (number)',
+    ],
+  ])('%#', (make, message) => {
+    expect(make).toThrow(expect.objectContaining({ code: 'ERR_OPTION', message }) as Error);
   });
 });
