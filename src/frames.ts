@@ -8,9 +8,11 @@ import { deserialize, ownBytes } from './serializer.js';
 /** The first byte of the head. */
 export const FRAMED = 2;
 
-/** How a value that goes by itself is written. */
+/** The kind of a frame whose bytes v8 wrote: of any value but those two below. */
 export const VALUE = 0;
+/** The kind of a frame that is the bytes of a `Buffer`, as they are. */
 export const BUFFER = 1;
+/** The kind of a frame that is the bytes of a plain `Uint8Array`, as they are. */
 export const UINT8_ARRAY = 2;
 
 /** Words before the heads of frames: tag and number of frames. */

@@ -2,11 +2,6 @@ import type { Encoded, NameOf, OnRefused } from './codec.js';
 import { Frames, joinColumn, kindOfBytes, PlainColumn, VALUE, writeValue } from './codec.js';
 import { SerializationError } from './errors.js';
 
-/**
- * A column of results that is sent later. Each value is held as it was when it was added: a job may return an object that the
- * next one changes, and each result has to be what a message of its own would have brought.
- */
-
 /** Bytes from which on a column should be sent before anything else runs. */
 const FULL_BYTES = 1024 * 1024;
 /** Bytes, about, that are copied in less time than it takes to say so. */
@@ -46,6 +41,10 @@ export class HeldMemory {
   }
 }
 
+/**
+ * A column of results that is sent later. Each value is held as it was when it was added: a job may return an object that the
+ * next one changes, and each result has to be what a message of its own would have brought.
+ */
 export class HeldColumn {
   /** Whether it has to be written before anything else runs: it is large enough, or holds bytes that it has no copy of. */
   isFull = false;

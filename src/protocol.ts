@@ -92,6 +92,7 @@ export interface JobsMessage {
   readonly budget: number;
 }
 
+/** Whatever the manager says to a child. */
 export type ManagerMessage =
   | InitMessage
   | JobsMessage
@@ -144,6 +145,7 @@ export interface SubprocessMessage {
 /** Where in its life a child failed. */
 export type FatalPhase = 'spec' | 'load' | 'startup' | 'finish';
 
+/** Whatever a child says about jobs and about its own life. */
 export type ChildMessage =
   | ResultsMessage
   | {

@@ -17,13 +17,6 @@ import type { Snapshot } from './snapshot.js';
 import { takeSnapshot } from './snapshot.js';
 import type { CheckedSpec, Summary } from './spec.js';
 
-/**
- * One run, from `manager()` to the summary: wires the manager's rooms. What it comes to is in its ledger.
- *
- * States: `listing` (manager runs) → `working` → `finishing` (workers have gone, `managerFinish` runs) → `over`.
- * `fail`, `stop` and `abort` may come at any time; the first of each kind counts.
- */
-
 /** What a run tells the factory. Each of the payloads is made only where `wants` says so. */
 export interface RunEvents extends LedgerEvents {
   wants(event: 'completed' | 'error' | 'progress' | 'retry' | 'ready' | 'exit' | 'warning'): boolean;
@@ -56,6 +49,12 @@ const PEEK = 1024;
 /** Milliseconds that a list which was left early has to clean up, once the workers have gone. */
 const CLEANUP_MS = 500;
 
+/**
+ * One run, from `manager()` to the summary: wires the manager's rooms. What it comes to is in its ledger.
+ *
+ * States: `listing` (manager runs) → `working` → `finishing` (workers have gone, `managerFinish` runs) → `over`.
+ * `fail`, `stop` and `abort` may come at any time; the first of each kind counts.
+ */
 export class Run {
   private readonly clock: Clock = systemClock;
   private readonly ledger: Ledger;

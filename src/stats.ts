@@ -1,11 +1,6 @@
 import { Histogram } from './histogram.js';
 import type { Settlement } from './manager/tally.js';
 
-/**
- * What a run cost: how long jobs waited and ran, how busy the workers were, what went wrong on the way. Counted a report
- * at a time, so that a tiny job costs an addition; durations in a histogram, so that a million take as little room as ten.
- */
-
 /** How a number of times are spread, in milliseconds, each right to half a percent. */
 export interface Spread {
   readonly count: number;
@@ -59,6 +54,10 @@ interface Tracked {
   peakRss: number;
 }
 
+/**
+ * What a run cost: how long jobs waited and ran, how busy the workers were, what went wrong on the way. Counted a report
+ * at a time, so that a tiny job costs an addition; durations in a histogram, so that a million take as little room as ten.
+ */
 export class StatsCollector {
   private readonly run = new Histogram();
   private readonly wait = new Histogram();

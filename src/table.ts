@@ -2,7 +2,6 @@
  * Rows that have the same properties in the same order, as one array for each property, which is how columnar formats have
  * them: a name goes once, and V8 reads an array of numbers in a third of the time it needs for as many objects.
  */
-
 export interface Table {
   readonly keys: readonly string[];
   /** One for each key, with a value for each row. */

@@ -1,8 +1,3 @@
-/**
- * What a job is told besides itself. One small object an attempt, whose copy (`{ ...context }`) has all of it but the
- * AbortSignal: that costs more than a tiny job, and is made only for those who ask.
- */
-
 /** What a context needs of the runner. */
 export interface ContextHost {
   readonly id: number;
@@ -12,6 +7,10 @@ export interface ContextHost {
   progress(index: number, data: unknown): void;
 }
 
+/**
+ * What a job is told besides itself. One small object an attempt, whose copy (`{ ...context }`) has all of it but the
+ * AbortSignal: that costs more than a tiny job, and is made only for those who ask.
+ */
 export class Context {
   #controller: AbortController | undefined;
   #reason: { readonly value: unknown } | undefined;

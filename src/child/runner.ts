@@ -16,14 +16,6 @@ import { OpenBatches } from './open-batches.js';
 import { Stopwatch } from './stopwatch.js';
 import { inTime } from './time-limit.js';
 
-/**
- * Runs batches through the user's functions, over an injected channel: it knows no process. Up to `concurrency` lanes
- * take the jobs of the open batches, each one after the other.
- *
- * States: `idle` (not started up) → `open` (takes batches) → `closing` (`finish`: running jobs end, the rest goes back)
- * → `finishing` (`workerFinish`) → `closed` (nothing more is run; `abort` goes there at once). Written by `startUp`, `finish` and `abort` alone.
- */
-
 /** The functions of a spec that run in a worker. */
 export interface WorkerFunctions {
   /** What they are methods of. */
@@ -41,6 +33,13 @@ export interface RunnerOptions extends ReportOptions {
   readonly abandons: boolean;
 }
 
+/**
+ * Runs batches through the user's functions, over an injected channel: it knows no process. Up to `concurrency` lanes
+ * take the jobs of the open batches, each one after the other.
+ *
+ * States: `idle` (not started up) → `open` (takes batches) → `closing` (`finish`: running jobs end, the rest goes back)
+ * → `finishing` (`workerFinish`) → `closed` (nothing more is run; `abort` goes there at once). Written by `startUp`, `finish` and `abort` alone.
+ */
 export class Runner implements ContextHost, LaneHost {
   id = 0;
   local: unknown;

@@ -6,14 +6,6 @@ import type { FailedJob, Settlement } from './tally.js';
 import { isFailed } from './tally.js';
 import type { OrderWindow } from './window.js';
 
-/**
- * What an attempt's end means for its job: settled, or run again.
- *
- * `settle` is the one door through which every job's one ending goes. Until `close` a job may also go back to the queue;
- * afterwards what would have run again is left as it is, neither completed nor failed. After an abort so is what fails:
- * it may have failed of the abort. `closed` and `isAborted` are written by `close` alone.
- */
-
 /** What is told of endings. */
 export interface EndingEvents {
   /** Jobs that have settled, in one go: whoever records them does so before anybody is told, or says `false`. */
@@ -55,6 +47,13 @@ export interface EndingParts {
   readonly clock: Clock;
 }
 
+/**
+ * What an attempt's end means for its job: settled, or run again.
+ *
+ * `settle` is the one door through which every job's one ending goes. Until `close` a job may also go back to the queue;
+ * afterwards what would have run again is left as it is, neither completed nor failed. After an abort so is what fails:
+ * it may have failed of the abort. `closed` and `isAborted` are written by `close` alone.
+ */
 export class Endings {
   private _closed = false;
   private isAborted = false;

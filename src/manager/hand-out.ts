@@ -11,12 +11,6 @@ import type { RetryPolicy } from './retry.js';
 import type { OrderWindow } from './window.js';
 import type { Worker } from './worker.js';
 
-/**
- * Which ready worker gets which jobs. Synchronous: nothing can happen between taking a job and giving it, but for what
- * taking it runs (the user's list, the journal) and what refusing it tells: either may end the run, and is asked about
- * after.
- */
-
 /** What handing out works with. */
 export interface HandOutParts {
   readonly queue: Queue;
@@ -39,6 +33,11 @@ interface Refused {
   readonly error: SerializationError;
 }
 
+/**
+ * Which ready worker gets which jobs. Synchronous: nothing can happen between taking a job and giving it, but for what
+ * taking it runs (the user's list, the journal) and what refusing it tells: either may end the run, and is asked about
+ * after.
+ */
 export class HandOut {
   /** The number of the next batch. */
   private seq = 0;

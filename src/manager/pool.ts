@@ -6,15 +6,6 @@ import { howItEnded, lastWords } from './crash.js';
 import type { ExitReason, WorkerEvents, WorkerLimits } from './worker.js';
 import { Worker } from './worker.js';
 
-/**
- * Keeps as many workers alive as there is work for: forks, numbers, replaces, and gives up where starting is hopeless.
- *
- * Numbers 1…N are unique among living processes: a replacement is forked and loads at once, but gets its number only
- * when the old process has gone. The breaker: after three failed starts in a row nothing is forked any more; if nobody
- * is left by then the run can't go on. A worker that gets ready closes it again, and one that was ready and has gone
- * leaves room for one more try.
- */
-
 const FAILED_STARTS = 3;
 /** What may be there again in a moment: process slots, files, memory. */
 const SHORTAGES = new Set(['EAGAIN', 'EMFILE', 'ENFILE', 'ENOMEM']);
@@ -42,6 +33,14 @@ export interface PoolOptions {
   readonly module: string;
 }
 
+/**
+ * Keeps as many workers alive as there is work for: forks, numbers, replaces, and gives up where starting is hopeless.
+ *
+ * Numbers 1…N are unique among living processes: a replacement is forked and loads at once, but gets its number only
+ * when the old process has gone. The breaker: after three failed starts in a row nothing is forked any more; if nobody
+ * is left by then the run can't go on. A worker that gets ready closes it again, and one that was ready and has gone
+ * leaves room for one more try.
+ */
 export class Pool {
   /** Everyone whose process has not gone. */
   readonly workers = new Set<Worker>();

@@ -2,12 +2,6 @@ import type { Parcel } from './batch.js';
 import { sliceParcel } from './batch.js';
 import type { Chunk, Source } from './source.js';
 
-/**
- * What runs next, in this order: suspects (each alone), retries that are due, jobs that were given back, the list.
- *
- * A job is in exactly one place: the source, here, in a worker, or settled. Pure: time comes in as an argument.
- */
-
 /** One job that runs apart from the others. */
 export interface Entry {
   readonly index: number;
@@ -31,6 +25,11 @@ interface Delayed extends Entry {
   readonly order: number;
 }
 
+/**
+ * What runs next, in this order: suspects (each alone), retries that are due, jobs that were given back, the list.
+ *
+ * A job is in exactly one place: the source, here, in a worker, or settled. Pure: time comes in as an argument.
+ */
 export class Queue {
   private readonly suspects: Suspect[] = [];
   private readonly delayed = new Heap();

@@ -18,18 +18,6 @@ import type { Source } from './source.js';
 import { noting, OrderWindow } from './window.js';
 import type { ExitReason, Worker } from './worker.js';
 
-/**
- * Pairs ready workers with jobs, and every ending with its job.
- *
- * `step` is synchronous and idempotent: it may be called whenever anything has changed, and does all that can be done
- * now. A job is always in exactly one place: the source, the queue, one worker's batches, or settled. `HandOut` moves
- * jobs to workers; `Reports` (what a worker said) and `Losses` (what it held when it went) move them on from there,
- * through `Endings`: settled, or back to the queue.
- *
- * States: `running` → `halted` (nothing more is handed out; running jobs end) or `drained` (every job has settled)
- * → `over` (and every worker has gone). `state` is written by `halt`, `step` and `finishIfGone` alone.
- */
-
 /** What a scheduler tells the run. */
 export interface SchedulerEvents extends EndingEvents {
   wants(event: 'progress'): boolean;
@@ -65,6 +53,17 @@ export interface SchedulerParts {
   readonly admit: Admit | undefined;
 }
 
+/**
+ * Pairs ready workers with jobs, and every ending with its job.
+ *
+ * `step` is synchronous and idempotent: it may be called whenever anything has changed, and does all that can be done
+ * now. A job is always in exactly one place: the source, the queue, one worker's batches, or settled. `HandOut` moves
+ * jobs to workers; `Reports` (what a worker said) and `Losses` (what it held when it went) move them on from there,
+ * through `Endings`: settled, or back to the queue.
+ *
+ * States: `running` → `halted` (nothing more is handed out; running jobs end) or `drained` (every job has settled)
+ * → `over` (and every worker has gone). `state` is written by `halt`, `step` and `finishIfGone` alone.
+ */
 export class Scheduler {
   private state: 'running' | 'halted' | 'drained' | 'over' = 'running';
   readonly pace: Pace;

@@ -1,7 +1,3 @@
-/**
- * What a run has come to so far: the counts, the results, the failures. Written by the settle door alone.
- */
-
 /** A job's one ending, as events and the journal see it. */
 export type Settlement = CompletedJob | FailedJob;
 
@@ -45,6 +41,9 @@ export const KEPT_FAILURES = 1000;
 /** V8 makes a longer array a slow dictionary from the start. */
 const MAX_FAST_LENGTH = 2 ** 25;
 
+/**
+ * What a run has come to so far: the counts, the results, the failures. Written by the settle door alone.
+ */
 export class Tally {
   completed = 0;
   failed = 0;
@@ -114,6 +113,7 @@ export class Tally {
   }
 }
 
+/** Tells the two endings apart: only a failed job has an `error`, whatever that is. */
 export function isFailed(settlement: Settlement): settlement is FailedJob {
   return 'error' in settlement;
 }

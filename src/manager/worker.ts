@@ -5,23 +5,6 @@ import type { Batch } from './batch.js';
 import type { Child, ChildExit, SpawnChild } from './child.js';
 import { type AttemptAt, Deadline } from './deadline.js';
 
-/**
- * The manager's handle of one forked process, from fork to exit.
- *
- * States, and what moves out of them:
- * - `starting`: forked; loads the user's module. `loaded` → `waiting`, or `beginning` where it has its number.
- * - `waiting`: loaded; has no number yet, because the process it replaces still lives. Its number → `beginning`.
- * - `beginning`: has its number, runs `workerStartup`. `ready` → `ready`.
- * - `ready`: takes batches, whether it holds some or none.
- * - `stopping`: was told to go, politely or by signal; `reason` says why, and the first reason wins. Or it has closed its
- *   channel: then it is as good as gone.
- * - `exited`: gone, and all that it said was heard.
- * Any state can move to `exited` by itself: that is a crash, or a failed start. Nothing leaves `exited`.
- *
- * What always holds: a job given to it is in `batches` until it was reported or given back, or until the exit handler
- * has taken what is left. Every timer it owns is cleared on exit.
- */
-
 /** Where a worker is in its life. */
 export type WorkerState = 'starting' | 'waiting' | 'beginning' | 'ready' | 'stopping' | 'exited';
 
@@ -56,6 +39,22 @@ export interface WorkerLimits {
   readonly beginsAtOnce?: boolean | undefined;
 }
 
+/**
+ * The manager's handle of one forked process, from fork to exit.
+ *
+ * States, and what moves out of them:
+ * - `starting`: forked; loads the user's module. `loaded` → `waiting`, or `beginning` where it has its number.
+ * - `waiting`: loaded; has no number yet, because the process it replaces still lives. Its number → `beginning`.
+ * - `beginning`: has its number, runs `workerStartup`. `ready` → `ready`.
+ * - `ready`: takes batches, whether it holds some or none.
+ * - `stopping`: was told to go, politely or by signal; `reason` says why, and the first reason wins. Or it has closed its
+ *   channel: then it is as good as gone.
+ * - `exited`: gone, and all that it said was heard.
+ * Any state can move to `exited` by itself: that is a crash, or a failed start. Nothing leaves `exited`.
+ *
+ * What always holds: a job given to it is in `batches` until it was reported or given back, or until the exit handler
+ * has taken what is left. Every timer it owns is cleared on exit.
+ */
 export class Worker {
   /** Its number, 1…N, once it has one. */
   id: number | undefined;
