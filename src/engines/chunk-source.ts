@@ -1,4 +1,5 @@
-import type { Chunk, Source } from '../manager/source.js';
+import type { Parcel } from '../manager/batch.js';
+import type { Source } from '../manager/source.js';
 import { indexAt } from '../protocol.js';
 import type { ChunkJobs } from './envelope.js';
 
@@ -32,7 +33,7 @@ export class ChunkSource implements Source {
     this.count += chunk.jobs.length;
   }
 
-  take(count: number): Chunk | undefined {
+  take(count: number): Parcel | undefined {
     const row = this.rows.shift();
     if (row === undefined) return undefined;
     const jobs = row.jobs.slice(0, count);

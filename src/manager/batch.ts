@@ -24,7 +24,7 @@ const RISES = 6;
 /** Jobs a worker that are then run from the end of the list: simulated with eight and with 32 workers, 4 gained two thirds of what 8 do. */
 const TAIL = 8;
 
-/** Jobs taken from the queue together. Job `i` has index `indices[i]`, or `first + i` without `indices`. */
+/** Jobs taken from the list or the queue together. Job `i` has index `indices[i]`, or `first + i` without `indices`. */
 export interface Parcel {
   readonly first: number;
   readonly jobs: readonly unknown[];

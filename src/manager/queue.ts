@@ -1,6 +1,6 @@
 import type { Parcel } from './batch.js';
 import { sliceParcel } from './batch.js';
-import type { Chunk, Source } from './source.js';
+import type { Source } from './source.js';
 
 /** One job that runs apart from the others. */
 export interface Entry {
@@ -190,11 +190,11 @@ export class Queue {
     let passed = 0;
     while (admitted.length < count && !this.isOutOfBreath) {
       const room = Math.min(count - admitted.length, limit - this.source.taken);
-      const chunk: Chunk | undefined = room > 0 ? this.source.take(room) : undefined;
-      if (chunk === undefined) break;
-      chunk.jobs.forEach((job, at) => {
-        if (admit(chunk.first + at, job)) {
-          indices.push(chunk.first + at);
+      const parcel: Parcel | undefined = room > 0 ? this.source.take(room) : undefined;
+      if (parcel === undefined) break;
+      parcel.jobs.forEach((job, at) => {
+        if (admit(parcel.first + at, job)) {
+          indices.push(parcel.first + at);
           admitted.push(job);
         } else passed += 1;
       });

@@ -9,7 +9,7 @@ import type { Parcel } from './batch.js';
  */
 
 /** The part of the options that decides. */
-export interface RetryOptions {
+export interface RetryRules {
   readonly retries: {
     readonly limit: number;
     readonly delay: (attempt: number, error: unknown) => number;
@@ -55,7 +55,7 @@ interface Charges {
 export class RetryPolicy {
   private readonly charges = new Map<number, Charges>();
 
-  constructor(private readonly options: RetryOptions) {}
+  constructor(private readonly options: RetryRules) {}
 
   /** The number of the attempt that a job is at: 1 plus what it was charged. */
   attempt(index: number): number {

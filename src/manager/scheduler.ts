@@ -12,7 +12,7 @@ import type { Pool, PoolEvents } from './pool.js';
 import type { Admit } from './queue.js';
 import { Queue } from './queue.js';
 import { Reports } from './reports.js';
-import type { RetryOptions } from './retry.js';
+import type { RetryRules } from './retry.js';
 import { RetryPolicy } from './retry.js';
 import type { Source } from './source.js';
 import { noting, OrderWindow } from './window.js';
@@ -33,7 +33,7 @@ export interface SchedulerEvents extends EndingEvents {
   over(): void;
 }
 
-export interface SchedulerOptions extends RetryOptions {
+export interface SchedulerOptions extends RetryRules {
   readonly workers: number;
   readonly concurrency: number;
   readonly batchSize: number | 'auto';

@@ -1,6 +1,7 @@
 import { apply } from '../apply.js';
 import { describe } from '../describe.js';
 import { SpecError } from '../errors.js';
+import type { Parcel } from './batch.js';
 
 /**
  * Whatever `manager()` returned, as one pull-based list of jobs.
@@ -11,12 +12,6 @@ import { SpecError } from '../errors.js';
  *
  * Open until the list has ended, has thrown or was closed early: from then on it is never touched again.
  */
-
-/** Consecutive jobs, the first of which has index `first`. */
-export interface Chunk {
-  readonly first: number;
-  readonly jobs: readonly unknown[];
-}
 
 /** What a source tells its owner. */
 export interface SourceEvents {
@@ -36,8 +31,8 @@ export interface Source {
   readonly exhausted: boolean;
   /** How many jobs are left as far as is known: exact for arrays, what is buffered for open lists. */
   readonly known: number;
-  /** Up to `count` jobs that are there now; undefined where there are none. */
-  take(count: number): Chunk | undefined;
+  /** Up to `count` consecutive jobs that are there now, so without `indices`; undefined where there are none. */
+  take(count: number): Parcel | undefined;
   /** How many jobs to read ahead from an asynchronous list. */
   readAhead(count: number): void;
   /** Ends the list early: `return()` is called once where there is one. */
@@ -92,7 +87,7 @@ class ArraySource implements Source {
     return this.total - this.taken;
   }
 
-  take(count: number): Chunk | undefined {
+  take(count: number): Parcel | undefined {
     if (this.exhausted) return undefined;
     const first = this.taken;
     try {
@@ -149,7 +144,7 @@ class IterableSource implements Source {
     return this.buffer.length;
   }
 
-  take(count: number): Chunk | undefined {
+  take(count: number): Parcel | undefined {
     // Asks for one more than was wanted, so that the end is known as soon as the last job is taken.
     this.pull(count + 1);
     if (this.buffer.length === 0) return undefined;
@@ -234,7 +229,7 @@ class AsyncSource implements Source {
     return this.buffer.length - this.head;
   }
 
-  take(count: number): Chunk | undefined {
+  take(count: number): Parcel | undefined {
     if (this.known === 0) return undefined;
     const first = this.taken;
     const jobs = this.buffer.slice(this.head, this.head + count);

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import type { RetryOptions } from '../../src/manager/retry.js';
+import type { RetryRules } from '../../src/manager/retry.js';
 import { RetryPolicy } from '../../src/manager/retry.js';
 
 const error = new Error('no');
 
-function policy(retries: Partial<RetryOptions['retries']> = {}, crashRetries = 2): RetryPolicy {
+function policy(retries: Partial<RetryRules['retries']> = {}, crashRetries = 2): RetryPolicy {
   return new RetryPolicy({
     retries: { limit: 2, delay: () => 0, when: () => true, ...retries },
     crashRetries,
