@@ -7,13 +7,14 @@ import type { Completed, ThreadFactoryEvents } from './events.js';
 import { isInside } from './inside.js';
 import { iterate } from './iteration.js';
 import { localEngine } from './local.js';
+import { KEPT_FAILURES } from './manager/tally.js';
 import type { ResolvedOptions } from './options.js';
 import { resolveOptions } from './options.js';
 import type { FactoryRef, ModuleRef } from './protocol.js';
 import type { Commanded } from './registry.js';
 import { commandSide } from './registry.js';
 import type { RunEvents } from './run.js';
-import { jobsFailed, Run } from './run.js';
+import { Run } from './run.js';
 import { handleSignals } from './signals.js';
 import type { CheckedSpec, Summary } from './spec.js';
 import { NO_SPEC, specOfModule } from './spec.js';
@@ -231,4 +232,19 @@ function alreadyRunning(): ThreadFactoryError {
     'This factory is running. Wait for start() to settle, or the iteration to end, before the next run.',
     { code: 'ERR_RUNNING' },
   );
+}
+
+/** The error of a run in which jobs failed that nobody listened for. */
+function jobsFailed(summary: Summary): AggregateError {
+  const { failed, failures } = summary;
+  const [first] = failures;
+  const errors = failures.slice(0, KEPT_FAILURES).map(({ error }) => error);
+  const error = new AggregateError(
+    errors,
+    `${failed} of ${summary.total} jobs failed. Listen for 'error' to deal with them one by one. ` +
+      `The first, job ${first?.index}: ${first?.error.message}`,
+  );
+  Object.defineProperty(error, 'code', { value: 'ERR_JOBS_FAILED', enumerable: true });
+  Object.defineProperty(error, 'summary', { value: summary, enumerable: false });
+  return error;
 }

@@ -346,18 +346,3 @@ function closeList(list: unknown): void {
   const iterable = list as Partial<AsyncIterable<unknown> & { destroy(): void }> | null;
   if (typeof iterable?.destroy === 'function') iterable.destroy();
 }
-
-/** The error of a run in which jobs failed that nobody listened for. */
-export function jobsFailed(summary: Summary): AggregateError {
-  const { failed, failures } = summary;
-  const [first] = failures;
-  const errors = failures.slice(0, 1000).map(({ error }) => error);
-  const error = new AggregateError(
-    errors,
-    `${failed} of ${summary.total} jobs failed. Listen for 'error' to deal with them one by one. ` +
-      `The first, job ${first?.index}: ${first?.error.message}`,
-  );
-  Object.defineProperty(error, 'code', { value: 'ERR_JOBS_FAILED', enumerable: true });
-  Object.defineProperty(error, 'summary', { value: summary, enumerable: false });
-  return error;
-}

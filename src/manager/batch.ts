@@ -19,6 +19,8 @@ const GROWTH = 8;
 /** What a slower report weighs against what is known, and the least that a faster one does; more where it has more jobs. */
 const SLOWER = 0.7;
 const FASTER = 0.3;
+/** What a message with smaller jobs or results weighs against what is known; one with larger ones is believed at once. */
+const SMALLER = 0.3;
 /** Reports in a row whose jobs took longer than all before them, from which on durations are taken to rise along the list. */
 const RISES = 6;
 /** Jobs a worker that are then run from the end of the list: simulated with eight and with 32 workers, 4 gained two thirds of what 8 do. */
@@ -184,7 +186,7 @@ export class BatchSizer {
   /** @param bytes how large a message with `count` jobs or results was */
   observeBytes(count: number, bytes: number): void {
     const sample = bytes / Math.max(1, count);
-    this.jobBytes = sample > this.jobBytes ? sample : 0.7 * this.jobBytes + 0.3 * sample;
+    this.jobBytes = sample > this.jobBytes ? sample : (1 - SMALLER) * this.jobBytes + SMALLER * sample;
   }
 
   /** How many jobs a worker should be given now; 0 for none. */

@@ -35,7 +35,7 @@ export interface FailureRecord {
   readonly error: unknown;
 }
 
-/** How many failures are kept where results are not. */
+/** How many failures are kept where results are not, and how many errors at most the error of a run has. */
 export const KEPT_FAILURES = 1000;
 
 /** V8 makes a longer array a slow dictionary from the start. */
