@@ -38,7 +38,8 @@ export interface RunnerOptions extends ReportOptions {
  * take the jobs of the open batches, each one after the other.
  *
  * States: `idle` (not started up) → `open` (takes batches) → `closing` (`finish`: running jobs end, the rest goes back)
- * → `finishing` (`workerFinish`) → `closed` (nothing more is run; `abort` goes there at once). Written by `startUp`, `finish` and `abort` alone.
+ * → `finishing` (`workerFinish`) → `closed` (nothing more is run; `abort` goes there at once). Written by `startUp`, `finish`
+ * and `abort` alone.
  */
 export class Runner implements ContextHost, LaneHost {
   id = 0;
