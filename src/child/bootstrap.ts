@@ -85,15 +85,6 @@ function flushed(): Promise<void> {
   return lastSent ?? Promise.resolve();
 }
 
-/** Sends what can only be the last message, and leaves when it is on its way. */
-function leaveSaying(fatal: FatalPhase, error: unknown): void {
-  if (phase === 'leaving') return;
-  phase = 'leaving';
-  const message: ChildMessage = { brand: BRAND, type: 'fatal', phase: fatal, error: errorToWire(error) };
-  if (send === undefined) exit(1);
-  else send(wire.pack(message), undefined, undefined, () => exit(1));
-}
-
 function takeChannel(): void {
   listen();
   process.channel?.ref();
@@ -210,18 +201,18 @@ async function load(message: InitMessage): Promise<void> {
     evaluated = true;
     announce();
   } catch (error) {
-    leaveSaying(error instanceof SpecError ? 'spec' : 'load', error);
+    fail(error instanceof SpecError ? 'spec' : 'load', error);
   }
 }
 
 function constructed(module: string, ordinal: FactoryRef, checked: CheckedSpec): void {
   if (wanted === undefined || !isWanted(module, ordinal)) return;
   if (wanted.factory === 'only' && ordinal !== 0) {
-    leaveSaying('spec', new SpecError(several(wanted.module)));
+    fail('spec', new SpecError(several(wanted.module)));
     return;
   }
   if (isAnotherSpec(init?.texts ?? [], checked, moduleText)) {
-    leaveSaying('spec', new SpecError(another(wanted)));
+    fail('spec', new SpecError(another(wanted)));
     return;
   }
   found(checked);
@@ -265,12 +256,12 @@ function announce(): void {
 function drained(): void {
   if (phase === 'found') announce();
   else if (phase === 'loading' && wanted !== undefined)
-    leaveSaying('spec', new SpecError(missing(wanted, 'has nothing left to do')));
+    fail('spec', new SpecError(missing(wanted, 'has nothing left to do')));
 }
 
 function tooLate(): void {
   if (phase === 'loading' && wanted !== undefined)
-    leaveSaying('spec', new SpecError(missing(wanted, 'is still waiting for something')));
+    fail('spec', new SpecError(missing(wanted, 'is still waiting for something')));
 }
 
 /**
@@ -311,11 +302,21 @@ async function abort(): Promise<void> {
   leave();
 }
 
-/** Leaves when all that was said and printed is on its way: an exit cuts off what is still queued. */
-function leave(): void {
+/** It can't go on, and says why. */
+function fail(fatal: FatalPhase, error: unknown): void {
+  leave({ brand: BRAND, type: 'fatal', phase: fatal, error: errorToWire(error) });
+}
+
+/**
+ * Leaves, if it is not leaving yet, when all that was said and printed is on its way: an exit cuts off what is still queued.
+ * @param last why it failed
+ */
+function leave(last?: ChildMessage): void {
+  if (phase === 'leaving') return;
   phase = 'leaving';
   runner?.flush();
-  void Promise.all([flushed(), printed()]).then(() => exit(0));
+  if (last !== undefined) say(last);
+  void Promise.all([flushed(), printed()]).then(() => exit(last === undefined ? 0 : 1));
 }
 
 if (send === undefined) {
