@@ -215,7 +215,7 @@ export function isAnotherSpec(
   if (missing.length === 0) return false;
   const module = moduleText();
   const stands = (text: string): boolean => module.includes(text);
-  return missing.some(stands) && texts.every((text) => wanted.includes(text) || stands(text));
+  return missing.some(stands) && texts.some((text) => !wanted.includes(text) && stands(text));
 }
 
 function noJobs(): [] {

@@ -53,6 +53,9 @@ const printed = watchStreams();
 /** Milliseconds that a module has to finish evaluating, or to start the wanted factory, once it started another one. */
 const EVALUATION_MS = 1000;
 
+/** Milliseconds for a last message to get to the manager. */
+const WAY_MS = 50;
+
 let phase: 'loading' | 'found' | 'loaded' | 'running' | 'leaving' = 'loading';
 /** Whether the module has run to its end: what is constructed later is ready as soon as it is found. */
 let evaluated = false;
@@ -91,6 +94,7 @@ function takeChannel(): void {
   // Ours are taken before the user's listeners see them.
   process.emit = ((name: string | symbol, ...args: unknown[]) => {
     const [message] = args;
+    if (name === 'exit') exiting();
     if (name === 'message' && isBranded(message)) {
       receive(wire.unpack(message) as ManagerMessage);
       return true;
@@ -109,7 +113,6 @@ const OURS: readonly (readonly [string, Listener])[] = [
   ['disconnect', orphaned],
   ['beforeExit', drained],
   ['uncaughtExceptionMonitor', dying],
-  ['exit', exiting],
   ['removeListener', removed],
 ];
 
@@ -189,8 +192,9 @@ async function load(message: InitMessage): Promise<void> {
     const evaluating = loadModule(message.module);
     // Most have found it by now, and the first timer of a process takes it half a millisecond.
     if (phase === 'loading') {
-      // The manager's time began with the fork.
-      const left = message.startupTimeout * 0.9 - process.uptime() * 1000;
+      const { startupTimeout } = message;
+      // The manager's time began with the fork, and what is said here has to get there before it is over.
+      const left = startupTimeout - Math.min(startupTimeout / 10, WAY_MS) - process.uptime() * 1000;
       systemClock.after(Math.max(1, left), tooLate).unref();
     }
     const namespace = await evaluating;

@@ -145,8 +145,8 @@ export function finishFailure(
   const { wasReady, reason, fatal, exit, held, uncaught } = worker;
   if (!wasReady || !POLITELY.includes(reason)) return undefined;
   if (fatal?.phase === 'finish') return errorFromWire(fatal.error);
-  // What a job left behind may throw before that begins, or after it has ended.
-  const isIts = exit?.code !== 0 && held === 0 && (uncaught?.finishing ?? has);
+  // What a job left behind may throw before that begins, or after it has ended; it does not end a process by signal.
+  const isIts = exit?.code !== 0 && held === 0 && (exit?.signal ? has : (uncaught?.finishing ?? has));
   return isIts ? crashError(worker, 'workerFinish') : undefined;
 }
 

@@ -118,9 +118,9 @@ export class HandOut {
       (position) => `job ${indexAt(parcel, position)}`,
     );
     const bytes = encodedSize(jobs);
-    // All are refused where they are too much together.
-    if (count > 1 && (bytes > MAX_MESSAGE_BYTES || refused.length === count))
-      return this.halve(worker, parcel);
+    // All are refused, for that, where they are too much together.
+    const isTooMuch = refused.length === count && refused[0]?.error.cause instanceof RangeError;
+    if (count > 1 && (bytes > MAX_MESSAGE_BYTES || isTooMuch)) return this.halve(worker, parcel);
     if (refused.length > 0) return this.refuse(worker, parcel, refused);
     sizer.observeBytes(count, bytes);
     const attempts = retries.attemptsOf(parcel);

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { errorToWire } from '../../src/error-wire.js';
 import { Batch } from '../../src/manager/batch.js';
 import type { Blame, DeadWorker } from '../../src/manager/crash.js';
-import { blame, crashError } from '../../src/manager/crash.js';
+import { blame, crashError, finishFailure } from '../../src/manager/crash.js';
 
 /** A worker that died after some jobs. */
 function dead(about: Partial<DeadWorker> = {}): DeadWorker {
@@ -206,5 +206,36 @@ describe('the error of a crash', () => {
     ],
   ] as const)('names the likely reason: %j', (about, reason) => {
     expect(text(about)).toMatch(reason);
+  });
+});
+
+describe('what went wrong in workerFinish', () => {
+  const stray = { error: errorToWire(new Error('stray')), running: [], finishing: false };
+  const left = { wasReady: true, reason: 'finished' as const, fatal: undefined, held: 0 };
+  const failure = (about: object, has = true) =>
+    finishFailure({ ...dead(), ...left, exit: { code: 1, signal: null }, ...about }, has)?.message;
+  const KILLED = { exit: { code: null, signal: 'SIGKILL' as const } };
+
+  test.each([
+    ['an exit of its own', {}, true],
+    ['an exit where there is no such function', {}, false],
+    ['an end in good order', { exit: { code: 0, signal: null } }, false],
+    ['an error that a job left behind, before or after it', { uncaught: stray }, false],
+    ['an error while it ran', { uncaught: { ...stray, finishing: true } }, true],
+    [
+      'a kill, though a job had left an error behind that somebody handled',
+      { uncaught: stray, ...KILLED },
+      true,
+    ],
+    ['an end with jobs', { held: 1 }, false],
+    ['a crash', { reason: 'crashed' }, false],
+  ])('is told by the end of its worker: %s', (what, about, isIts) => {
+    const has = what !== 'an exit where there is no such function';
+    expect(failure(about, has) !== undefined).toBe(isIts);
+  });
+
+  test('is what it threw', () => {
+    const fatal = { phase: 'finish' as const, error: errorToWire(new TypeError('flush')) };
+    expect(failure({ fatal, exit: { code: 0, signal: null } })).toBe('flush');
   });
 });

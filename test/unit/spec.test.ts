@@ -120,6 +120,13 @@ describe('a spec found in a worker', () => {
     expect(isAnotherSpec(wanted, other, () => `// a module\n${text}`)).toBe(true);
   });
 
+  test('is another one though one of its functions is of another file', () => {
+    const elsewhere = (): string => 'imported';
+    const mixed = checkSpec({ manager, workerProcess: (job: number) => job - 1, workerStartup: elsewhere });
+    const here = textsOf(mixed).filter((text) => text !== String(elsewhere));
+    expect(isAnotherSpec(wanted, mixed, () => [...wanted, ...here].join(';\n'))).toBe(true);
+  });
+
   test('may be the wanted one where its own texts do not, since it was transformed in the worker', () => {
     expect(isAnotherSpec(wanted, other, () => `// a module\n${wanted.join(';\n')}`)).toBe(false);
   });
