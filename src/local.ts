@@ -40,7 +40,7 @@ class LocalRun implements EngineRun {
   private aborted = false;
 
   constructor(
-    private readonly setup: EngineSetup,
+    setup: EngineSetup,
     spawn: SpawnChild,
     work: EngineWork,
     private readonly events: EngineEvents,
@@ -94,9 +94,7 @@ class LocalRun implements EngineRun {
     const { id, pid = 0, peakRss } = worker;
     const { code = null, signal = null } = worker.exit ?? {};
     events.exit({ id, pid, code, signal, reason, peakRss });
-    const error = this.aborted
-      ? undefined
-      : finishFailure(worker, this.setup.spec.workerFinish !== undefined);
+    const error = this.aborted ? undefined : finishFailure(worker);
     if (error !== undefined) events.failed(error);
   }
 }

@@ -156,7 +156,8 @@ export type ChildMessage =
       /** Whether the shared files did not get here. */
       readonly lacksFiles?: true;
     }
-  | { readonly brand: typeof BRAND; readonly type: 'ready'; readonly room: number }
+  /** @property finishes whether it has a `workerFinish` */
+  | { readonly brand: typeof BRAND; readonly type: 'ready'; readonly finishes: boolean }
   | {
       readonly brand: typeof BRAND;
       readonly type: 'started';

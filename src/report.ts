@@ -11,6 +11,7 @@ const SLOT = 'id="data">{}</script>';
 
 /** In the head of every report, of any version. */
 const TITLE = '<title>threadfactory report</title>';
+const DOCTYPE = Buffer.from('<!doctype html>');
 /** Bytes of a file in which that would be. */
 const HEAD = 4096;
 
@@ -65,7 +66,7 @@ async function holdsOther(path: string): Promise<boolean> {
   const file = await open(path);
   try {
     const { buffer } = await file.read(Buffer.alloc(HEAD));
-    return !buffer.includes(TITLE);
+    return !(buffer.includes(TITLE) && buffer.subarray(0, DOCTYPE.length).equals(DOCTYPE));
   } finally {
     await file.close();
   }

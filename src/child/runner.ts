@@ -152,7 +152,8 @@ export class Runner implements ContextHost, LaneHost {
     }
     if (this.state !== 'idle') return false;
     this.state = 'open';
-    this.port.send({ brand: BRAND, type: 'ready', room: this.options.concurrency });
+    const finishes = this.functions.workerFinish !== undefined;
+    this.port.send({ brand: BRAND, type: 'ready', finishes });
     return true;
   }
 

@@ -116,7 +116,7 @@ export class Link {
       this.onceRefused?.(
         engineError('ERR_ENGINE_AUTH', `The server refused user name or password: ${this.lastError}`),
       );
-    } else if (error.name === 'ReplyError') {
+    } else if (/DB index/i.test(error.message)) {
       // A database that is not there: ioredis would go on in another one.
       this.onceRefused?.(
         engineError('ERR_ENGINE_REFUSED', `The server refused \`connection\`: ${this.lastError}`),

@@ -84,7 +84,7 @@ export class Session {
         exited: (worker, reason) => {
           const { id, pid = 0, exit } = worker;
           events.exit({ id, pid, code: exit?.code ?? null, signal: exit?.signal ?? null, reason });
-          const error = finishFailure(worker, false);
+          const error = finishFailure(worker);
           if (error !== undefined) events.unfinished(error);
         },
         failed: (error) => events.failed(error),

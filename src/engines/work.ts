@@ -1,5 +1,5 @@
 import { realpathSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { isAbsolute, resolve } from 'node:path';
 import type { Worker as BullMqWorker, Job } from 'bullmq';
 import { callerFile, fileNamed } from '../call-site.js';
 import type { Timer } from '../clock.js';
@@ -57,8 +57,13 @@ export async function work(module: string | URL, options: WorkOptions): Promise<
   const caller = callerFile(work, SELF, __filename);
   const checked = checkWorkOptions(options, process.env);
   // The operator's own word, and the only code that runs here.
-  const path = realpathSync(fileNamed(module, caller ?? resolve('a file of this folder')));
+  const path = realpathSync(fileNamed(module, isFile(caller) ? caller : resolve('a file of this folder')));
   return await startMachine(path, checked);
+}
+
+/** Whether something can be relative to a caller: not `[eval]`, and not standard input. */
+function isFile(caller: string | undefined): boolean {
+  return caller !== undefined && (caller.startsWith('file:') || isAbsolute(caller));
 }
 
 async function startMachine(path: string, options: CheckedWork): Promise<Work> {

@@ -135,18 +135,17 @@ const POLITELY: readonly unknown[] = ['finished', 'stopped', 'recycled'] satisfi
 
 /**
  * What went wrong in a worker's `workerFinish`: what it was to write may be missing.
- * @param worker one that has gone; @param has whether there is such a function, as far as is known
+ * @param worker one that has gone
  * @returns undefined where nothing did
  */
 export function finishFailure(
-  worker: DeadWorker & Pick<Worker, 'wasReady' | 'reason' | 'fatal' | 'held'>,
-  has: boolean,
+  worker: DeadWorker & Pick<Worker, 'wasReady' | 'finishes' | 'reason' | 'fatal' | 'held'>,
 ): Error | undefined {
-  const { wasReady, reason, fatal, exit, held, uncaught } = worker;
-  if (!wasReady || !POLITELY.includes(reason)) return undefined;
+  const { wasReady, finishes, reason, fatal, exit, held, uncaught } = worker;
+  if (!wasReady || !finishes || !POLITELY.includes(reason)) return undefined;
   if (fatal?.phase === 'finish') return errorFromWire(fatal.error);
   // What a job left behind may throw before that begins, or after it has ended; it does not end a process by signal.
-  const isIts = exit?.code !== 0 && held === 0 && (exit?.signal ? has : (uncaught?.finishing ?? has));
+  const isIts = exit?.code !== 0 && held === 0 && (exit?.signal || uncaught?.finishing !== false);
   return isIts ? crashError(worker, 'workerFinish') : undefined;
 }
 

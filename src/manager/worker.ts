@@ -138,6 +138,8 @@ export class Worker {
   peakRss = 0;
   /** Whether it ever took a job or could have. */
   wasReady = false;
+  /** Whether it has a `workerFinish`. */
+  finishes = false;
   /** Whether it was killed because it did not get ready in time. */
   wasLate = false;
 
@@ -244,7 +246,7 @@ export class Worker {
       case 'loaded':
         return this.loaded(message.took);
       case 'ready':
-        return this.becameReady();
+        return this.becameReady(message.finishes);
       case 'results':
         return this.results(message);
       case 'started':
@@ -288,12 +290,13 @@ export class Worker {
     this.child.send({ brand: BRAND, type: 'begin', id });
   }
 
-  private becameReady(): void {
+  private becameReady(finishes: boolean): void {
     // It has gone before it could be given anything: that is no start.
     if (this._state === 'beginning' && this.isLost) return;
     // Too late: it was killed for that.
     if (this._reason === 'startup') return;
     this.wasReady = true;
+    this.finishes = finishes;
     // It was told to finish while it started up: what is left of the time for that is not for its `workerFinish`.
     if (this.told === 'asked') {
       this.killAfter(this.limits.shutdownTimeout, 'shutdownTimeout');

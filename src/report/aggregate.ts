@@ -145,7 +145,8 @@ class Aggregation {
     const worker = this.#workers.of(line);
     worker.busy += duration;
     this.#settled += 1;
-    this.#durations.add(duration);
+    // One whose key is another's was never tried.
+    if (line.attempt > 0) this.#durations.add(duration);
     this.#began(startedAt);
     this.#buckets.job(worker.lane, startedAt, duration, failed);
     const longest = failed ? this.#longestFailed : this.#longest;

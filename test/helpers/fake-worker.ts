@@ -57,9 +57,9 @@ export class FakeChild implements Child {
   }
 
   /** Loads its module; with a number, which it may have to wait for, it begins and is ready. */
-  getReady(): this {
+  getReady(finishes = false): this {
     this.say({ type: 'loaded', took: 0 });
-    if (this.told.includes('begin')) this.say({ type: 'ready', room: 1 });
+    if (this.told.includes('begin')) this.say({ type: 'ready', finishes });
     return this;
   }
 

@@ -134,7 +134,7 @@ export class SimulatedChild {
 
   private becomeReady(): void {
     this.phase = this.leaves ? 'leaving' : 'ready';
-    this.pipe.push(() => this.child.say({ type: 'ready', room: this.world.concurrency }));
+    this.pipe.push(() => this.child.say({ type: 'ready', finishes: false }));
   }
 
   private take(): void {

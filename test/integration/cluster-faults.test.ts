@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { inspect } from 'node:util';
+import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { BullMqOptions, Work, WorkOptions } from '../../src/engines/index.js';
 import { bullmq, VERSIONS, work } from '../helpers/cluster.js';
@@ -51,6 +52,37 @@ describe.skipIf(!hasRedis)(`more than one machine (${WITHOUT_REDIS} else)`, () =
     const away = { code: 'ERR_ENGINE_UNREACHABLE' };
     await expect(submit({ connection, connectTimeout: 200 }).factory.start([1])).rejects.toMatchObject(away);
     await expect(start({ connection, connectTimeout: 200 })).rejects.toMatchObject(away);
+  });
+
+  it('waits at the start for a server that is busy for a while', async () => {
+    const busy = await RedisServer.start('--busy-reply-threshold', '100');
+    onTestFinished(() => busy.stop());
+    const client = new Redis(busy.url);
+    onTestFinished(() => client.disconnect());
+    const script = `local from = redis.call('time')
+      repeat local now = redis.call('time') until (now[1] - from[1]) * 1e6 + now[2] - from[2] > 1.5e6`;
+    const probe = new Redis(busy.url);
+    onTestFinished(() => probe.disconnect());
+    await probe.ping();
+    const done = client.eval(script, 0);
+    const isBusy = (): Promise<boolean> =>
+      probe.ping().then(
+        () => false,
+        () => true,
+      );
+    while (!(await isBusy()));
+    const machine = await start({ connection: busy.connection });
+    await done;
+    await machine.stop();
+  });
+
+  it('takes a module by its relative path from a script that is no file', async () => {
+    const folder = await project({
+      'spec.cjs': 'exports.manager = () => []; exports.workerProcess = () => 1;',
+    });
+    const text = `require('threadfactory/bullmq').work('./spec.cjs', { name: 'n', connection: { host: '127.0.0.1', port: 1 }, connectTimeout: 50 })
+      .catch(({ code }) => console.log(code));`;
+    expect((await runIn(folder, '-e', { args: [text] })).stdout).toBe('ERR_ENGINE_UNREACHABLE\n');
   });
 
   it('goes to no other database than the one that was asked for, which is not there', async () => {

@@ -120,6 +120,12 @@ describe('writeReport', () => {
       ),
     });
     expect(await readFile(path('mine.html'), 'utf8')).toBe('<title>my own page</title>');
+    const quoting = '{"result":"<title>threadfactory report</title>"}\n';
+    await writeFile(path('quoting.jsonl'), quoting);
+    await expect(writeReport(path('again.jsonl'), path('quoting.jsonl'))).rejects.toThrow(
+      'no earlier report',
+    );
+    expect(await readFile(path('quoting.jsonl'), 'utf8')).toBe(quoting);
   });
 
   it('never takes the place of its journal, under another name either', async () => {

@@ -211,14 +211,14 @@ describe('the error of a crash', () => {
 
 describe('what went wrong in workerFinish', () => {
   const stray = { error: errorToWire(new Error('stray')), running: [], finishing: false };
-  const left = { wasReady: true, reason: 'finished' as const, fatal: undefined, held: 0 };
-  const failure = (about: object, has = true) =>
-    finishFailure({ ...dead(), ...left, exit: { code: 1, signal: null }, ...about }, has)?.message;
+  const left = { wasReady: true, finishes: true, reason: 'finished' as const, fatal: undefined, held: 0 };
+  const failure = (about: object) =>
+    finishFailure({ ...dead(), ...left, exit: { code: 1, signal: null }, ...about })?.message;
   const KILLED = { exit: { code: null, signal: 'SIGKILL' as const } };
 
   test.each([
     ['an exit of its own', {}, true],
-    ['an exit where there is no such function', {}, false],
+    ['an exit where there is no such function', { finishes: false }, false],
     ['an end in good order', { exit: { code: 0, signal: null } }, false],
     ['an error that a job left behind, before or after it', { uncaught: stray }, false],
     ['an error while it ran', { uncaught: { ...stray, finishing: true } }, true],
@@ -229,9 +229,8 @@ describe('what went wrong in workerFinish', () => {
     ],
     ['an end with jobs', { held: 1 }, false],
     ['a crash', { reason: 'crashed' }, false],
-  ])('is told by the end of its worker: %s', (what, about, isIts) => {
-    const has = what !== 'an exit where there is no such function';
-    expect(failure(about, has) !== undefined).toBe(isIts);
+  ])('is told by the end of its worker: %s', (_, about, isIts) => {
+    expect(failure(about) !== undefined).toBe(isIts);
   });
 
   test('is what it threw', () => {

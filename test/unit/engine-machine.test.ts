@@ -96,20 +96,24 @@ describe('a machine', () => {
   it.each([
     ['throws', { type: 'fatal' as const, phase: 'finish' as const }],
     ['leaves something that throws', { type: 'uncaught' as const, running: [], finishing: true }],
+    ['is killed over', undefined],
   ])('has to say what workerFinish %s', async (_, said) => {
     const { children, broken, machine, run, soon } = made(1);
     const done = run('r1.c1', [1]);
     await soon();
-    children[0]?.getReady();
+    children[0]?.getReady(true);
     await soon();
     children[0]?.complete();
     await done;
     const stopped = machine.stop(1_000);
     await soon();
-    children[0]?.say({ ...said, error: errorToWire(new Error('flush failed')) });
-    children[0]?.exit({ code: said.type === 'fatal' ? 0 : 1 });
+    if (said === undefined) children[0]?.exit({ signal: 'SIGKILL' });
+    else {
+      children[0]?.say({ ...said, error: errorToWire(new Error('flush failed')) });
+      children[0]?.exit({ code: said.type === 'fatal' ? 0 : 1 });
+    }
     await stopped;
-    expect(broken).toEqual([expect.stringContaining('flush failed')]);
+    expect(broken).toEqual([expect.stringContaining(said === undefined ? 'SIGKILL' : 'flush failed')]);
   });
 
   it('tells of progress who it came from', async () => {

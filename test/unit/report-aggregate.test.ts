@@ -118,7 +118,7 @@ describe('the aggregate of a journal', () => {
 
   it('counts a job that was refused for its key beside the one that has it', () => {
     const refused = { key: 'a', at: 0, id: 0, attempt: 0 };
-    const { totals, failures } = aggregate([
+    const { totals, failures, durations } = aggregate([
       header(),
       failed({ ...refused, index: 1 }, new Error('two jobs')),
       completed({ index: 0, key: 'a', at: 0 }),
@@ -126,6 +126,8 @@ describe('the aggregate of a journal', () => {
     ]);
     expect(totals).toMatchObject({ completed: 1, failed: 2, recovered: 0 });
     expect(failures.groups.map(({ count }) => count)).toEqual([2]);
+    // It was never tried.
+    expect(durations.count).toBe(1);
   });
 
   it('puts each job into the second in which it ended', () => {

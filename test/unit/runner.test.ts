@@ -41,7 +41,7 @@ describe('startup', () => {
     expect(channel.sent).toEqual([]);
     gate.open();
     expect(await beginning).toBe(true);
-    expect(channel.sent).toMatchObject([{ type: 'ready', room: 3 }]);
+    expect(channel.sent).toMatchObject([{ type: 'ready', finishes: false }]);
     expect(seen).toEqual([{ id: 7, index: undefined, attempt: undefined, local: undefined }]);
     expect(runner.local).toBe('a connection');
   });

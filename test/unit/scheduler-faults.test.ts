@@ -418,7 +418,7 @@ describe('recycling', () => {
     next.getReady();
     expect([next.name, next.batches.length]).toEqual([undefined, 0]);
     child.exit();
-    next.say({ type: 'ready', room: 1 });
+    next.say({ type: 'ready', finishes: false });
     expect([next.name, next.batches.map(indicesOf)]).toEqual([1, [[2]]]);
     expect(manager.exits).toEqual([{ id: 1, reason: 'recycled' }]);
   });

@@ -74,7 +74,7 @@ describe.each([
 
 describe('messages', () => {
   it('of other kinds come as they are', () => {
-    const ready = { brand: BRAND, type: 'ready', room: 2 } as const;
+    const ready = { brand: BRAND, type: 'ready', finishes: true } as const;
     expect(carry(ready)).toEqual(ready);
     const results = resultsOf([1], { peakRss: 5, positions: [3], starts: [1.25], returned: 2, full: true });
     expect(carry(results)).toEqual(results);

@@ -66,7 +66,7 @@ describe('the start of a worker', () => {
     expect([worker.state, child.told]).toEqual(['waiting', []]);
     worker.assign(3);
     expect([worker.state, child.told, child.name]).toEqual(['beginning', ['begin'], 3]);
-    child.say({ type: 'ready', room: 1 });
+    child.say({ type: 'ready', finishes: false });
     expect([worker.state, heard]).toEqual(['ready', ['loaded', 'ready']]);
   });
 
@@ -83,7 +83,7 @@ describe('the start of a worker', () => {
     worker.assign(1);
     clock.advance(1000);
     child.say({ type: 'loaded', took: 1000 });
-    child.say({ type: 'ready', room: 1 });
+    child.say({ type: 'ready', finishes: false });
     child.exit({ signal: 'SIGKILL' });
     expect([worker.wasReady, worker.reason, heard]).toEqual([false, 'startup', ['exited']]);
   });
@@ -94,7 +94,7 @@ describe('the start of a worker', () => {
     expect([worker.state, child.told]).toEqual(['starting', ['begin']]);
     child.say({ type: 'loaded', took: 0 });
     expect([worker.state, child.told]).toEqual(['beginning', ['begin']]);
-    child.say({ type: 'ready', room: 1 });
+    child.say({ type: 'ready', finishes: false });
     expect([worker.state, heard]).toEqual(['ready', ['loaded', 'ready']]);
   });
 
@@ -174,10 +174,10 @@ describe('the start of a worker', () => {
   it('takes "loaded" and "ready" once, and only in their turn', () => {
     const { worker, child, heard } = ready();
     child.say({ type: 'loaded', took: 0 });
-    child.say({ type: 'ready', room: 1 });
+    child.say({ type: 'ready', finishes: false });
     expect([worker.state, heard]).toEqual(['ready', ['loaded', 'ready']]);
     const early = start();
-    early.child.say({ type: 'ready', room: 1 });
+    early.child.say({ type: 'ready', finishes: false });
     expect([early.worker.state, early.heard]).toEqual(['starting', []]);
   });
 });
@@ -236,7 +236,7 @@ describe('a worker that is ready', () => {
     worker.assign(1);
     child.say({ type: 'loaded', took: 0 });
     child.disconnect();
-    child.say({ type: 'ready', room: 1 });
+    child.say({ type: 'ready', finishes: false });
     child.exit({ code: 1 });
     expect([worker.wasReady, worker.reason, heard]).toEqual([false, 'startup', ['loaded', 'exited']]);
   });
@@ -292,7 +292,7 @@ describe('the end of a worker', () => {
     child.say({ type: 'loaded', took: 0 });
     worker.finish('stopped');
     clock.advance(20_000);
-    child.say({ type: 'ready', room: 1 });
+    child.say({ type: 'ready', finishes: false });
     clock.advance(4999);
     expect(child.signals).toEqual([]);
     clock.advance(1);
@@ -318,7 +318,7 @@ describe('the end of a worker', () => {
     beginning.child.say({ type: 'loaded', took: 0 });
     beginning.worker.finish('finished');
     expect([beginning.child.told, beginning.child.signals]).toEqual([['begin', 'finish'], []]);
-    beginning.child.say({ type: 'ready', room: 1 });
+    beginning.child.say({ type: 'ready', finishes: false });
     expect([beginning.worker.state, beginning.worker.wasReady]).toEqual(['stopping', true]);
     beginning.clock.advance(1200);
     expect([beginning.child.signals, beginning.worker.killedFor]).toEqual([['SIGKILL'], 'shutdownTimeout']);
