@@ -181,6 +181,3 @@ function troubles(): void {
       : [h('h3', {}, `${counted(totals.crashes, 'worker')} crashed`), crashesTable(data)],
   );
 }
-
-// biome-ignore lint/complexity/noUselessEmptyExport: without it esbuild takes this for CommonJS, and wraps every file in a function
-export {};
