@@ -90,13 +90,14 @@ export class ChunkEndings {
     const { remove, endings } = this.setup;
     remove(chunk.id);
     const { parcel } = chunk;
-    const jobs = mine(chunk).map((at) => ({ index: indexAt(parcel, at), job: parcel.jobs[at] }));
-    for (const job of jobs) {
+    const positions = mine(chunk);
+    for (const position of positions) {
       // Somebody among them takes machines along: alone, it is found.
-      if (jobs.length > 1) endings.suspected({ ...job, needsFreshWorker: false });
+      if (positions.length > 1) endings.suspected(parcel, position, false);
       else {
-        const what = `Every machine that ran job ${job.index} died or lost the server while it did (${reason})`;
-        endings.refuse([{ ...job, id: 0, error: engineError('ERR_ENGINE_WORKER_LOST', what) }]);
+        const index = indexAt(parcel, position);
+        const what = `Every machine that ran job ${index} died or lost the server while it did (${reason})`;
+        endings.refuse(parcel, [{ position, error: engineError('ERR_ENGINE_WORKER_LOST', what) }]);
       }
     }
   }

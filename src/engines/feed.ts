@@ -1,11 +1,9 @@
-import type { Clock } from '../clock.js';
 import type { Parcel } from '../manager/batch.js';
 import type { Endings } from '../manager/endings.js';
 import type { Queue } from '../manager/queue.js';
 import type { RetryPolicy } from '../manager/retry.js';
 import type { Source } from '../manager/source.js';
 import type { OrderWindow } from '../manager/window.js';
-import { indexAt } from '../protocol.js';
 import type { Book } from './book.js';
 import { join } from './chunk.js';
 import type { ChunkSizer } from './chunk-sizer.js';
@@ -17,7 +15,6 @@ import { pack } from './packing.js';
 
 /** What it works with. */
 export interface FeedSetup {
-  readonly clock: Clock;
   readonly source: Source;
   readonly queue: Queue;
   readonly retries: RetryPolicy;
@@ -102,14 +99,7 @@ export class Feed {
       this.post(id, part, attempts, texts);
     }
     if (refused.length === 0) return;
-    endings.refuse(
-      refused.map(({ position, error }) => ({
-        index: indexAt(parcel, position),
-        job: parcel.jobs[position],
-        id: 0,
-        error,
-      })),
-    );
+    endings.refuse(parcel, refused);
     again();
   }
 

@@ -1,5 +1,6 @@
 import type { Parcel } from '../manager/batch.js';
 import { pickParcel } from '../manager/batch.js';
+import type { Refused } from '../manager/endings.js';
 import { indexAt } from '../protocol.js';
 import { tooLarge } from './checks.js';
 import { toJson } from './json-values.js';
@@ -10,13 +11,13 @@ const ADVICE = 'list a key or a path, and read the data in workerProcess';
 /** A parcel made ready for the queue: cut where it is too large, without what can't be sent. */
 export interface Packed {
   readonly chunks: readonly { readonly parcel: Parcel; readonly texts: readonly (string | undefined)[] }[];
-  readonly refused: readonly { readonly position: number; readonly error: Error }[];
+  readonly refused: readonly Refused[];
 }
 
 /** Writes each job as JSON and cuts the parcel into chunks of at most `CHUNK_BYTES`. */
 export function pack(parcel: Parcel): Packed {
   const chunks: { parcel: Parcel; texts: (string | undefined)[] }[] = [];
-  const refused: { position: number; error: Error }[] = [];
+  const refused: Refused[] = [];
   let positions: number[] = [];
   let texts: (string | undefined)[] = [];
   let bytes = 0;

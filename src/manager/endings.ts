@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.js';
+import { indexAt } from '../protocol.js';
 import type { Parcel } from './batch.js';
-import type { Queue, Suspect } from './queue.js';
+import type { Queue } from './queue.js';
 import type { RetryPolicy } from './retry.js';
 import type { FailedJob, Settlement } from './tally.js';
 import { isFailed } from './tally.js';
@@ -23,8 +24,11 @@ export interface RetryNotice {
   readonly delay: number;
 }
 
-/** A job that fails without an attempt of its own. */
-export type Refused = Pick<FailedJob, 'index' | 'job' | 'id' | 'error'>;
+/** A job of a parcel that fails without an attempt of its own. */
+export interface Refused {
+  readonly position: number;
+  readonly error: Error;
+}
 
 /** One attempt that has ended, by whom and when. */
 export interface Attempt {
@@ -116,18 +120,26 @@ export class Endings {
   }
 
   /** A job whose attempt may have killed its worker: run again alone, uncharged. */
-  suspected(suspect: Suspect): void {
-    if (!this._closed) this.parts.queue.addSuspect(suspect);
+  suspected(parcel: Parcel, position: number, needsFreshWorker: boolean): void {
+    if (this._closed) return;
+    const index = indexAt(parcel, position);
+    this.parts.queue.addSuspect({ index, job: parcel.jobs[position], needsFreshWorker });
   }
 
-  /** Jobs that can't be sent, or be run anywhere: they fail with that, and another try would, too. @returns as `settle` */
-  refuse(refused: readonly Refused[]): unknown {
+  /**
+   * Jobs of a parcel that can't be sent, or be run anywhere: they fail with that, and another try would, too.
+   * @param id of the worker that was to get them, if any
+   * @returns as `settle`
+   */
+  refuse(parcel: Parcel, refused: readonly Refused[], id = 0): unknown {
     const { retries, clock } = this.parts;
     const startedAt = clock.epoch();
     return this.settle(
-      refused.map(({ index, job, id, error }) =>
-        failure({ index, job, id, attempt: retries.attempt(index), startedAt, duration: 0 }, error),
-      ),
+      refused.map(({ position, error }) => {
+        const index = indexAt(parcel, position);
+        const attempt = retries.attempt(index);
+        return failure({ index, job: parcel.jobs[position], id, attempt, startedAt, duration: 0 }, error);
+      }),
     );
   }
 

@@ -1,10 +1,9 @@
 import type { Clock } from '../clock.js';
 import { encodeColumn, encodedSize } from '../codec.js';
-import type { SerializationError } from '../errors.js';
 import { indexAt, MAX_MESSAGE_BYTES } from '../protocol.js';
 import type { BatchSizer, Parcel } from './batch.js';
 import { Batch, pickParcel, sliceParcel, TARGET_MS } from './batch.js';
-import type { Endings } from './endings.js';
+import type { Endings, Refused } from './endings.js';
 import type { Pool } from './pool.js';
 import type { Queue } from './queue.js';
 import type { RetryPolicy } from './retry.js';
@@ -25,12 +24,6 @@ export interface HandOutParts {
   readonly maxJobsPerWorker: number | undefined;
   /** Asks to be run once more: a worker was to get jobs, and none of them could be sent. */
   readonly again: () => void;
-}
-
-/** A job of a parcel that can't be sent. */
-interface Refused {
-  readonly position: number;
-  readonly error: SerializationError;
 }
 
 /**
@@ -152,15 +145,7 @@ export class HandOut {
   /** Jobs that can't be sent fail; their neighbours go out without them. */
   private refuse(worker: Worker, parcel: Parcel, refused: readonly Refused[]): boolean {
     const { endings, again } = this.parts;
-    const { id = 0 } = worker;
-    endings.refuse(
-      refused.map(({ position, error }) => ({
-        index: indexAt(parcel, position),
-        job: parcel.jobs[position],
-        id,
-        error,
-      })),
-    );
+    endings.refuse(parcel, refused, worker.id);
     if (endings.closed) return false;
     const bad = new Set(refused.map(({ position }) => position));
     const good = parcel.jobs.map((_, at) => at).filter((at) => !bad.has(at));

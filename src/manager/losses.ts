@@ -40,9 +40,7 @@ export class Losses {
     // Of several that ran beside a stray error most are innocent: they run alone in whatever worker there is, and only the one
     // that runs when it is thrown again needs a worker that ran nothing else.
     const needsFreshWorker = worker.uncaught !== undefined && suspects.length === 1;
-    for (const { batch, position } of suspects) {
-      endings.suspected({ index: batch.indexAt(position), job: batch.jobAt(position), needsFreshWorker });
-    }
+    for (const { batch, position } of suspects) endings.suspected(batch.parcel, position, needsFreshWorker);
     for (const batch of worker.batches)
       endings.putBack(pickParcel(batch.parcel, positionsIn(batch, innocent)));
     endings.settle(ended.filter((job) => job !== undefined));

@@ -121,11 +121,10 @@ export class Reports {
     const { endings } = this.parts;
     for (const position of batch.unreported()) {
       batch.report(position);
-      const entry = { index: batch.indexAt(position), job: batch.jobAt(position) };
-      if (batch.parcel.jobs.length > 1) endings.suspected({ ...entry, needsFreshWorker: false });
+      if (batch.parcel.jobs.length > 1) endings.suspected(batch.parcel, position, false);
       else {
-        const error = new SerializationError(`Cannot send job ${entry.index}: ${why}`);
-        endings.refuse([{ ...entry, id: worker.id ?? 0, error }]);
+        const error = new SerializationError(`Cannot send job ${batch.indexAt(position)}: ${why}`);
+        endings.refuse(batch.parcel, [{ position, error }], worker.id);
       }
     }
   }

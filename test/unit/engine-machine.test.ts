@@ -42,26 +42,28 @@ function made(workers: number) {
       clock.flush();
     }
   };
-  return { clock, children, broken, machine, run, soon };
+  /** A worker has started. */
+  const up = async (number: number, finishes = false): Promise<void> => {
+    await soon();
+    children[number]?.getReady(finishes);
+    await soon();
+  };
+  return { clock, children, broken, machine, run, soon, up };
 }
 
 describe('a machine', () => {
   it('gives no number to a second worker before the first one with it has gone', async () => {
-    const { children, machine, run, soon } = made(1);
+    const { children, machine, run, soon, up } = made(1);
     const dropped = run('r1.c1', [1]);
     const isRefused = expect(dropped).rejects.toThrow('ERR_ENGINE_CANCELLED m1 the run was aborted');
-    await soon();
-    children[0]?.getReady();
-    await soon();
+    await up(0);
     machine.cancel('r1');
     await isRefused;
     const next = run('r2.c1', [2]);
     await soon();
     expect(children.map(({ name, gone }) => [name, gone])).toEqual([[1, false]]);
     children[0]?.exit();
-    await soon();
-    children[1]?.getReady();
-    await soon();
+    await up(1);
     children[1]?.complete();
     expect(readOutcome(await next, { chunk: 'r2.c1', count: 1, secret: undefined }).values).toEqual([2]);
     expect(children.map(({ name, gone }) => [name, gone])).toEqual([
@@ -75,12 +77,10 @@ describe('a machine', () => {
   });
 
   it('has not stopped while a worker of a dropped run lives', async () => {
-    const { children, machine, run, soon } = made(1);
+    const { children, machine, run, soon, up } = made(1);
     const dropped = run('r1.c1', [1]);
     const isRefused = expect(dropped).rejects.toThrow('ERR_ENGINE_CANCELLED');
-    await soon();
-    children[0]?.getReady();
-    await soon();
+    await up(0);
     machine.cancel('r1');
     await isRefused;
     let hasStopped = false;
@@ -98,11 +98,9 @@ describe('a machine', () => {
     ['leaves something that throws', { type: 'uncaught' as const, running: [], finishing: true }],
     ['is killed over', undefined],
   ])('has to say what workerFinish %s', async (_, said) => {
-    const { children, broken, machine, run, soon } = made(1);
+    const { children, broken, machine, run, soon, up } = made(1);
     const done = run('r1.c1', [1]);
-    await soon();
-    children[0]?.getReady(true);
-    await soon();
+    await up(0, true);
     children[0]?.complete();
     await done;
     const stopped = machine.stop(1_000);
@@ -117,12 +115,10 @@ describe('a machine', () => {
   });
 
   it('tells of progress who it came from', async () => {
-    const { clock, children, machine, run, soon } = made(1);
+    const { clock, children, machine, run, soon, up } = made(1);
     const told: unknown[] = [];
     const done = run('r1.c1', ['a'], (progress) => told.push(progress));
-    await soon();
-    children[0]?.getReady();
-    await soon();
+    await up(0);
     children[0]?.say({ type: 'progress', index: 0, data: encode(['half']) });
     clock.advance(200);
     expect(told).toEqual([[[0, 0, 'half', 1]]]);
